@@ -1,0 +1,77 @@
+"""A study as its readers see it: the values behind `bitwright show`, the report and the dashboard."""
+
+import dataclasses
+from typing import Literal
+
+from bitwright.quant.spec import Role
+from bitwright.records import Genome, Outcome, Policy, UnitSpec
+
+StudyState = Literal["running", "interrupted", "finished"]
+StoppedBy = Literal["converged", "iterations", "time", "user"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """One network with everything measured of it; None where a thing was not measured.
+
+    `accuracy` is on held-out data, `test_accuracy` on the test set (0 to 1 both). `packed_bytes` counts
+    weights at their bits plus scales, biases and zero points; `file_bytes` is the exported file.
+    `model` is the exported file's path relative to the study's folder. `proof` says how the exported
+    file was checked against the trained network ({"images": "10000", "differ_from_trained": "0.02 %"}).
+    """
+
+    label: str
+    genome: Genome
+    policy: Policy
+    units: tuple[UnitSpec, ...]
+    reward: float | None = None
+    accuracy: float | None = None
+    test_accuracy: float | None = None
+    latency_ms: float | None = None
+    packed_bytes: float | None = None
+    file_bytes: float | None = None
+    macs: float | None = None
+    bitops: float | None = None
+    peak_activation_bytes: float | None = None
+    model: str | None = None
+    trial: int | None = None
+    curve: tuple[tuple[float, float, float | None], ...] = ()
+    proof: tuple[tuple[str, str], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SensitivityRow:
+    """The loss rate of the whole network when one kind of unit takes one method (M4.1).
+
+    The three parts are fractions (0.02 = 2 %), relative to the mean over the other methods; `loss` is
+    their weighted sum. `kept` says whether the filter let the method pass, `reason` why (not).
+    """
+
+    unit: str
+    role: Role
+    method: str
+    accuracy_drop: float
+    latency_growth: float
+    memory_growth: float
+    loss: float
+    kept: bool
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class StudyView:
+    """Everything a reader may ask of a study, whether it ended or not."""
+
+    study: str
+    state: StudyState
+    stopped_by: StoppedBy | None
+    outcomes: tuple[Outcome, ...]
+    best: Entry | None
+    final: Entry | None
+    baseline: Entry | None
+    pareto: tuple[Entry, ...]
+    sensitivity: tuple[SensitivityRow, ...]
+    removed: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...]
+    settings: str  # the whole study file as it ran, YAML
+    initial_reward: float = 0.0

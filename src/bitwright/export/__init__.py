@@ -1,0 +1,1 @@
+"""The trained network as integers, and as files."""

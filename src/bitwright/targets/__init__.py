@@ -1,0 +1,1 @@
+"""The processors that networks are made for."""

@@ -1,0 +1,123 @@
+"""What a controller is, what it asks of a search space, and how one is made by name."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from bitwright.errors import ConfigError, SpaceError
+from bitwright.records import Blueprint, Choice, Genome, Outcome, Pick
+from bitwright.registry import Registry
+
+Snapshot = dict[str, Any]  # JSON values only
+
+
+class Space(Protocol):
+    """All that a controller may know of a search space.
+
+    A genome is built one decision at a time; which decision comes next, and its options, may
+    depend on every pick before it.
+    """
+
+    @property
+    def space_id(self) -> str:
+        """Names the space: genomes of one space mean nothing in another."""
+        ...
+
+    def next_choice(self, genome: Genome) -> Choice | None:
+        """The decision to take after these picks; None when the genome is complete."""
+        ...
+
+    def decode(self, genome: Genome) -> Blueprint:
+        """The network a complete genome names; InvalidGenome says why it names none."""
+        ...
+
+    def declared(self) -> tuple[Choice, ...]:
+        """Every decision that can occur, in order, each with all options it can ever have."""
+        ...
+
+
+class Controller(ABC):
+    """Proposes candidates and learns from what became of them.
+
+    The lifecycle law: `propose` is a pure function of the controller's state, the trial's number
+    and the generator it is given; state changes in `learn` alone, which is called once per
+    finished iteration with all of its outcomes in the order of their numbers, after they were
+    stored. So the state is a fold over the stored outcomes: a fresh controller that learns them
+    again, iteration by iteration, is bit for bit the one that was lost, and a `restore`d one goes
+    on exactly as the one that gave the `snapshot`. Infeasible and failed outcomes are learned from
+    like all others; their reward is negative. One thread at a time may use a controller.
+    """
+
+    batch: int  # candidates per iteration
+
+    @classmethod
+    @abstractmethod
+    def make(
+        cls, space: Space, options: Mapping[str, Any], *, seed: int, initial_reward: float = 0.0
+    ) -> Self:
+        """A controller that has learned nothing. ConfigError for an option it does not know.
+
+        `seed` serves the initial state only; `initial_reward` is what the first iteration sees
+        (M1.2).
+        """
+
+    @abstractmethod
+    def propose(self, number: int, rng: np.random.Generator) -> Genome:
+        """A genome that decodes; one not evaluated before, where a few tries find such a one."""
+
+    @abstractmethod
+    def learn(self, outcomes: Sequence[Outcome]) -> None:
+        """Takes in one iteration's outcomes."""
+
+    @abstractmethod
+    def snapshot(self) -> Snapshot:
+        """The whole state as JSON values."""
+
+    @abstractmethod
+    def restore(self, snapshot: Snapshot) -> None:
+        """Puts back a state that a controller of the same space and options gave."""
+
+
+def make(
+    name: str,
+    space: Space,
+    options: Mapping[str, Any] | None = None,
+    *,
+    seed: int,
+    initial_reward: float = 0.0,
+) -> Controller:
+    """The controller registered under `name`, ready for the first iteration."""
+    kind = CONTROLLERS.get(name)
+    if not (isinstance(kind, type) and issubclass(kind, Controller)):
+        raise ConfigError(
+            f"controller '{name}' is {kind!r}; name a subclass of bitwright's Controller"
+        )
+    return kind.make(space, options or {}, seed=seed, initial_reward=initial_reward)
+
+
+def picks_to_json(genome: Genome) -> list[list[Pick]]:
+    """The genome's picks as they stand in a snapshot; the space's id is left to the reader."""
+    return [[path, pick] for path, pick in genome.picks]
+
+
+def genome_from_json(space: Space, picks: Sequence[Sequence[Pick]]) -> Genome:
+    """The genome that `picks_to_json` wrote, in this space."""
+    return Genome(space.space_id, tuple((str(path), pick) for path, pick in picks))
+
+
+def check_space(space: Space, *genomes: Genome) -> None:
+    """SpaceError where a genome is not of this space."""
+    for genome in genomes:
+        if genome.space_id != space.space_id:
+            raise SpaceError(
+                f"a genome of space '{genome.space_id}' met space '{space.space_id}'; "
+                "use a study's outcomes only with the space they were searched in"
+            )
+
+
+CONTROLLERS: Registry[type[Controller]] = Registry("controller")
+CONTROLLERS.register("random", "bitwright.control.random:RandomController")
+CONTROLLERS.register("evolution", "bitwright.control.evolution:EvolutionController")
+CONTROLLERS.register("recurrent", "bitwright.control.recurrent:RecurrentController")

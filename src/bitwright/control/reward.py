@@ -1,0 +1,174 @@
+"""The reward: metrics normalised, weighted, summed and transformed (M6.2); and hard limits."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from bitwright.control.settings import nearest
+from bitwright.errors import ConfigError, MeasurementError
+
+ACCURACY = "accuracy"  # the one metric that is better when it is higher
+METRICS = (
+    ACCURACY,
+    "latency_ms",
+    "packed_bytes",
+    "file_bytes",
+    "macs",
+    "bitops",
+    "peak_activation_bytes",
+)
+FAILED = -1.0  # the reward of a candidate that diverged, crashed or broke its limits beyond measure
+
+
+class Weighted(Protocol):
+    """A metric's place in the reward; both numbers are above 0."""
+
+    @property
+    def weight(self) -> float:
+        """How much the normalised metric counts."""
+        ...
+
+    @property
+    def reference(self) -> float:
+        """The value that is normal: a metric is divided by it."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Term:
+    """A metric's weight and its reference value."""
+
+    weight: float = 1.0
+    reference: float = 1.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Violation:
+    """A hard limit that a candidate broke: at most `limit`, or at least, for accuracy."""
+
+    metric: str
+    value: float
+    limit: float
+
+    @property
+    def excess(self) -> float:
+        """How far beyond the limit, as a fraction of it."""
+        beyond = self.limit - self.value if self.metric == ACCURACY else self.value - self.limit
+        return beyond / self.limit
+
+    def __str__(self) -> str:
+        side = "under" if self.metric == ACCURACY else "over"
+        return f"{self.metric} {self.value:.6g} is {side} the limit {self.limit:.6g}"
+
+
+class Reward:
+    """What the study strives for: it rises with accuracy and falls with every other metric.
+
+    With ratio = metric / reference, the transforms are
+
+    - linear: the sum of weight * ratio, costs counted negative;
+    - exponential: the product of ratio ** weight, costs with negative exponents: the weighted sum
+      is taken of the ratios' logarithms (MnasNet's, arXiv 1807.11626);
+    - hinge: weight * ratio for accuracy, less weight * (ratio - 1) for each cost above its
+      reference.
+    """
+
+    def __init__(
+        self, transform: str, metrics: Mapping[str, Weighted], limits: Mapping[str, float]
+    ) -> None:
+        if transform not in _SCORES:
+            raise ConfigError(f"reward transform '{transform}': {nearest(transform, _SCORES)}")
+        if ACCURACY not in metrics:
+            raise ConfigError(
+                "[reward.metrics] has no 'accuracy'; without it nothing asks for learning"
+            )
+        for name, term in metrics.items():
+            _check_number(f"reward.metrics.{name}", "weight", term.weight)
+            _check_number(f"reward.metrics.{name}", "reference", term.reference)
+        for name, limit in limits.items():
+            _check_number("limits", name, limit)
+        for name in (*metrics, *limits):
+            if name not in METRICS:
+                raise ConfigError(f"unknown metric '{name}'; {nearest(name, METRICS)}")
+        self.transform = transform
+        self._metrics = {name: Term(term.weight, term.reference) for name, term in metrics.items()}
+        self._limits = dict(limits)
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The metrics that must be measured, for the score or for a limit."""
+        return frozenset(self._metrics) | frozenset(self._limits)
+
+    def score(self, measured: Mapping[str, float]) -> float:
+        """The reward of these measurements; MeasurementError where one is missing or no number."""
+        values = {name: _value(measured, name) for name in self._metrics}
+        return _SCORES[self.transform](values, self._metrics)
+
+    def violations(self, measured: Mapping[str, float]) -> tuple[Violation, ...]:
+        """The hard limits that these measurements break."""
+        found = (Violation(name, _value(measured, name), at) for name, at in self._limits.items())
+        return tuple(violation for violation in found if violation.excess > 0)
+
+    @staticmethod
+    def penalty(violations: tuple[Violation, ...]) -> float:
+        """An infeasible candidate's reward: minus the summed excesses, -1 at the least."""
+        return max(FAILED, -sum(violation.excess for violation in violations))
+
+
+def _check_number(place: str, name: str, value: float) -> None:
+    if not (math.isfinite(value) and value > 0):
+        raise ConfigError(f"[{place}] {name} = {value}: give a number above 0")
+
+
+def _value(measured: Mapping[str, float], name: str) -> float:
+    if name not in measured:
+        raise MeasurementError(
+            f"the reward needs '{name}', which was not measured (there are: "
+            f"{', '.join(sorted(measured)) or 'none'}); measure it or take it out of the reward"
+        )
+    value = measured[name]
+    if not math.isfinite(value) or value < 0:
+        raise MeasurementError(
+            f"'{name}' was measured as {value}; a metric is a number of 0 or more"
+        )
+    return value
+
+
+def _linear(values: Mapping[str, float], terms: Mapping[str, Term]) -> float:
+    return sum(
+        _sign(name) * term.weight * values[name] / term.reference for name, term in terms.items()
+    )
+
+
+def _exponential(values: Mapping[str, float], terms: Mapping[str, Term]) -> float:
+    if values[ACCURACY] == 0:
+        return 0.0
+    total = 0.0
+    for name, term in terms.items():
+        if values[name] == 0:
+            raise MeasurementError(
+                f"'{name}' was measured as 0, of which the exponential reward has no logarithm; "
+                "use the linear or hinge reward"
+            )
+        total += _sign(name) * term.weight * math.log(values[name] / term.reference)
+    return math.exp(total)
+
+
+def _hinge(values: Mapping[str, float], terms: Mapping[str, Term]) -> float:
+    total = 0.0
+    for name, term in terms.items():
+        ratio = values[name] / term.reference
+        total += term.weight * (ratio if name == ACCURACY else -max(0.0, ratio - 1))
+    return total
+
+
+def _sign(name: str) -> int:
+    return 1 if name == ACCURACY else -1
+
+
+_SCORES: dict[str, Callable[[Mapping[str, float], Mapping[str, Term]], float]] = {
+    "linear": _linear,
+    "exponential": _exponential,
+    "hinge": _hinge,
+}

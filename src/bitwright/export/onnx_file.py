@@ -1,0 +1,297 @@
+"""The integer model as an ONNX file that is small and that ONNX Runtime runs in integers.
+
+The form (QDQ, docs/decisions/0002-onnx-form.md): every layer reads DequantizeLinear of uint8 codes
+and ends in QuantizeLinear; ONNX Runtime fuses the three to one integer kernel. Weights lie at their
+bits and are widened to int8 by operators that it folds away when it loads the file.
+"""
+
+import string
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper
+
+from bitwright._version import __version__
+from bitwright.errors import ExportError
+from bitwright.export import reference
+from bitwright.export.integer import Array, Grid, IntegerModel, Layer
+from bitwright.export.names import INPUT, OUTPUT
+from bitwright.export.packing import code_step, pack_fields, to_fields
+
+OPSET, IR_VERSION = 25, 13  # the first that know INT2
+VERSION_KEY = "bitwright_version"
+
+
+def write(model: IntegerModel, path: Path | str, metadata: Mapping[str, str]) -> None:
+    """Writes the model with `metadata` and the program's version as its properties.
+
+    Input "images": uint8 (N, C, H, W). Output "logits": float32 (N, classes).
+    """
+    data = build(model, metadata).SerializeToString()
+    try:
+        Path(path).write_bytes(data)
+    except OSError as error:
+        raise ExportError(
+            f"cannot write '{path}': {error.strerror}; free space or choose another folder"
+        ) from error
+
+
+def build(model: IntegerModel, metadata: Mapping[str, str]) -> onnx.ModelProto:
+    """The ONNX model that `write` puts into the file, checked."""
+    reference.check(model)
+    writer = _Writer(model)
+    for layer in model.layers[1:]:
+        writer.append(layer)
+    proto = helper.make_model(
+        writer.graph(),
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        producer_name="bitwright",
+    )
+    helper.set_model_props(proto, {**metadata, VERSION_KEY: __version__})
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+class _Codes(NamedTuple):
+    """A tensor of uint8 codes in the graph: the names of it and of its scale and zero point."""
+
+    name: str
+    scale: str
+    zero_point: str
+
+
+class _Writer:
+    """Appends one layer's nodes after the other's; equal constants are stored once."""
+
+    def __init__(self, model: IntegerModel) -> None:
+        self._model = model
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[tuple[Any, ...], onnx.TensorProto] = {}
+        self._reals: dict[_Codes, str] = {}
+        self._names = 0
+        scale, zero_point = self._grid(model.graph.input.name, model.input)
+        self._codes = {model.graph.input.name: _Codes(INPUT, scale, zero_point)}
+
+    def graph(self) -> onnx.GraphProto:
+        """The whole graph; its last node's result becomes the logits."""
+        graph, last = self._model.graph, self._model.layers[-1]
+        if last.output is not None:
+            self._real(last.node.name)
+        self._nodes[-1].output[0] = OUTPUT
+        images: list[str | int | None] = ["N", *graph.input.shape]
+        logits: list[str | int | None] = ["N", *graph.output.shape]
+        return helper.make_graph(
+            self._nodes,
+            "bitwright",
+            [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, images)],
+            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, logits)],
+            list(self._constants.values()),
+        )
+
+    def append(self, layer: Layer) -> None:
+        """Adds one layer's nodes."""
+        node = layer.node
+        if node.op == "max_pool":
+            self._max_pool(layer)
+            return
+        real = self._operator(layer)
+        if layer.output is None:
+            if node.op != "linear" or layer is not self._model.layers[-1]:
+                raise ExportError(
+                    f"layer '{node.name}' ({node.op}) has no output grid; "
+                    "only a linear layer at the end may give raw logits"
+                )
+            return
+        codes = self._quantize(real, node.name, layer.output)
+        if node.op == "global_average_pool":
+            codes = codes._replace(name=self._node("Flatten", codes.name))
+        self._codes[node.name] = codes
+
+    def _operator(self, layer: Layer) -> str:
+        node = layer.node
+        window = {"kernel_shape": [node.kernel] * 2, "strides": [node.stride] * 2}
+        match node.op:
+            case "conv":
+                return self._conv(layer)
+            case "linear":
+                return self._linear(layer)
+            case "add":
+                return self._node("Add", *map(self._real, node.inputs))
+            case "multiply":
+                gate = self._as_map(node.inputs[1])
+                return self._node("Mul", self._real(node.inputs[0]), self._dequantize(gate))
+            case "average_pool":
+                return self._node("AveragePool", self._real(node.inputs[0]), **window)
+            case "global_average_pool":
+                return self._node("GlobalAveragePool", self._real(node.inputs[0]))
+            case _:
+                raise ExportError(f"layer '{node.name}': no ONNX form for '{node.op}'")
+
+    def _as_map(self, source: str) -> _Codes:
+        """The codes (N, C) of a gate as (N, C, 1, 1)."""
+        codes = self._codes[source]
+        axes = self._constant(np.array([2, 3]))
+        return codes._replace(name=self._node("Unsqueeze", codes.name, axes))
+
+    def _max_pool(self, layer: Layer) -> None:
+        # On the codes themselves: order is all that it needs.
+        node = layer.node
+        codes = self._codes[node.inputs[0]]
+        window = {"kernel_shape": [node.kernel] * 2, "strides": [node.stride] * 2}
+        self._codes[node.name] = codes._replace(name=self._node("MaxPool", codes.name, **window))
+
+    def _conv(self, layer: Layer) -> str:
+        node = layer.node
+        attributes: dict[str, Any] = {}
+        if node.kernel > 1:
+            attributes["pads"] = [node.kernel // 2] * 4
+        if node.stride > 1:
+            attributes["strides"] = [node.stride] * 2
+        if node.groups > 1:
+            attributes["group"] = node.groups
+        image, weights, bias = self._operands(layer, self._codes[node.inputs[0]])
+        return self._node("Conv", image, weights, bias, **attributes)
+
+    def _linear(self, layer: Layer) -> str:
+        source = layer.node.inputs[0]
+        codes = self._codes[source]
+        if len(self._model.graph.node(source).shape) > 1:
+            codes = codes._replace(name=self._node("Flatten", codes.name))
+        return self._node("Gemm", *self._operands(layer, codes), transB=1)
+
+    def _operands(self, layer: Layer, codes: _Codes) -> tuple[str, str, str]:
+        """The real input, weights and bias of a convolution or linear layer."""
+        kernel = layer.kernel
+        grid = kernel.grid
+        axis = {"axis": 0} if grid.scale.ndim else {}
+        scale = self._constant(_positive(grid.scale, layer.node.name))
+        # ONNX Runtime fuses Gemm only if its weights name their zero point, Conv without it too.
+        zero_point = []
+        if grid.zero_point.any() or layer.node.op == "linear":
+            zero_point = [self._constant(_int8(grid.zero_point, layer.node.name))]
+        weights = self._node("DequantizeLinear", self._weights(layer), scale, *zero_point, **axis)
+        # The fusion asks for exactly this scale; the product is folded, so it takes no room.
+        product = self._node("Mul", scale, codes.scale)
+        bias = self._node("DequantizeLinear", self._constant(kernel.bias), product, **axis)
+        return self._dequantize(codes), weights, bias
+
+    def _weights(self, layer: Layer) -> str:
+        """The name of the layer's int8 codes, stored at their bits."""
+        codes, grid = layer.kernel.codes, layer.kernel.grid
+        fields = to_fields(codes, grid)  # also proves that every code lies on the grid
+        if grid.bits == 8:
+            return self._constant(codes)
+        if grid.bits == 4 and grid.low >= -8 and grid.high <= 7:
+            stored = self._packed(codes, TensorProto.INT4, 4)
+            return self._node("Cast", stored, to=TensorProto.INT8)
+        if grid.bits == 2 and grid.low >= -2 and grid.high <= 1:
+            stored = self._packed(codes, TensorProto.INT2, 2)
+            return self._node("Cast", stored, to=TensorProto.INT8)
+        return self._unpacked(fields, grid)
+
+    def _unpacked(self, fields: npt.NDArray[np.uint8], grid: Grid) -> str:
+        """Codes of a width that ONNX has no type for: a stream of bits times their values."""
+        stream = np.frombuffer(pack_fields(fields, grid.bits), np.uint8).reshape(-1, 1)
+        places = self._constant(np.arange(8, dtype=np.uint8))
+        shifted = self._node("BitShift", self._constant(stream), places, direction="RIGHT")
+        bits = self._node("BitwiseAnd", shifted, self._constant(np.array(1, np.uint8)))
+        count = fields.size * grid.bits
+        if count % 8:
+            flat = self._node("Reshape", bits, self._constant(np.array([-1])))
+            ends = self._constant(np.array([0])), self._constant(np.array([count]))
+            bits = self._node("Slice", flat, *ends)
+        shape = self._constant(np.array([*fields.shape, grid.bits]))
+        values = self._constant(code_step(grid) << np.arange(grid.bits, dtype=np.uint8))
+        whole = self._node("MatMulInteger", self._node("Reshape", bits, shape), values)
+        offset = self._node("Cast", whole, to=TensorProto.INT8)
+        return self._node("Add", offset, self._constant(np.array(grid.low, np.int8)))
+
+    def _quantize(self, real: str, name: str, grid: Grid) -> _Codes:
+        scale, zero_point = self._grid(name, grid)
+        codes = self._node("QuantizeLinear", real, scale, zero_point)
+        # Narrow grids by integer Min: a float Clip would keep the layers around it in float.
+        if grid.high < 255:
+            codes = self._node("Min", codes, self._constant(np.array(grid.high, np.uint8)))
+        if grid.low > 0:
+            codes = self._node("Max", codes, self._constant(np.array(grid.low, np.uint8)))
+        return _Codes(codes, scale, zero_point)
+
+    def _grid(self, name: str, grid: Grid) -> tuple[str, str]:
+        """The names of an activation grid's scale and zero point."""
+        if grid.scale.size != 1 or grid.zero_point.size != 1:
+            raise ExportError(
+                f"layer '{name}': its activation has {grid.scale.size} scales; integer convolution "
+                "needs one scale for its whole input: choose an activation method per tensor"
+            )
+        zero_point = grid.zero_point.reshape(())
+        if not 0 <= zero_point <= 255 or not 0 <= grid.low <= grid.high <= 255:
+            raise ExportError(
+                f"layer '{name}': codes {grid.low}..{grid.high} with zero point {zero_point} "
+                "do not fit uint8; choose an activation method of at most 8 bits"
+            )
+        scale = _positive(grid.scale.reshape(()), name)
+        return self._constant(scale), self._constant(zero_point.astype(np.uint8))
+
+    def _real(self, name: str) -> str:
+        """The name of a layer's output as real numbers."""
+        return self._dequantize(self._codes[name])
+
+    def _dequantize(self, codes: _Codes) -> str:
+        if codes not in self._reals:
+            self._reals[codes] = self._node("DequantizeLinear", *codes)
+        return self._reals[codes]
+
+    def _node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Adds an operator; returns the name of its result."""
+        result = self._name()
+        self._nodes.append(helper.make_node(operator, inputs, [result], **attributes))
+        return result
+
+    def _constant(self, values: Array) -> str:
+        """The name of a constant; equal ones are one."""
+        kind = helper.np_dtype_to_tensor_dtype(values.dtype)
+        return self._stored(values.tobytes(), kind, values.shape)
+
+    def _packed(self, values: npt.NDArray[Any], kind: int, bits: int) -> str:
+        """The name of a constant of which the lowest bits are stored."""
+        return self._stored(pack_fields(values.view(np.uint8), bits), kind, values.shape)
+
+    def _stored(self, data: bytes, kind: int, shape: tuple[int, ...]) -> str:
+        key = (data, kind, shape)
+        if key not in self._constants:
+            self._constants[key] = helper.make_tensor(self._name(), kind, shape, data, raw=True)
+        return self._constants[key].name
+
+    def _name(self) -> str:
+        """A new name, as short as can be: letters only."""
+        number, name = self._names, ""
+        self._names += 1
+        while True:
+            number, letter = divmod(number, len(string.ascii_letters))
+            name = string.ascii_letters[letter] + name
+            if number == 0:
+                return name
+            number -= 1
+
+
+def _positive(scale: npt.NDArray[np.float32], name: str) -> npt.NDArray[np.float32]:
+    if not (np.isfinite(scale).all() and (scale > 0).all()):
+        raise ExportError(
+            f"layer '{name}': scale {scale.min()} is not a positive number; "
+            "quantization met an empty or broken range"
+        )
+    return scale
+
+
+def _int8(zero_point: npt.NDArray[np.int32], name: str) -> npt.NDArray[np.int8]:
+    if zero_point.min() < -128 or zero_point.max() > 127:
+        raise ExportError(
+            f"layer '{name}': weight zero points {zero_point.min()}..{zero_point.max()} leave "
+            "int8; choose a symmetric method"
+        )
+    return zero_point.astype(np.int8)

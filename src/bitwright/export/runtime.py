@@ -1,0 +1,138 @@
+"""An exported file at work: load it, hand it images, get classes."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bitwright.errors import DataError, TargetError
+from bitwright.export.names import INPUT, OUTPUT
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+CLASSES_KEY = "classes"  # metadata: the class names as a JSON list
+BATCH = 256  # images run at a time, so that memory does not grow with their number
+
+
+def load(path: Path | str, *, threads: int = 1) -> "Model":
+    """The exported file at `path`, ready to predict; TargetError if it cannot run."""
+    return Model(open_session(path, threads=threads), str(path))
+
+
+def open_session(path: Path | str, *, threads: int = 1) -> "onnxruntime.InferenceSession":
+    """An ONNX Runtime session on the processor, as `load` and the latency meter both use it."""
+    import onnxruntime
+
+    if not Path(path).is_file():
+        raise TargetError(f"there is no model file '{path}'; name a study's .onnx file")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Without VNNI, sums of two uint8 x int8 products saturate at 16 bits; this keeps them exact.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except _load_errors() as error:
+        raise TargetError(
+            f"'{path}' cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}; "
+            "export it again, or update onnxruntime"
+        ) from error
+
+
+class Model:
+    """A loaded network: uint8 images in, logits or class indices out; threads may share it."""
+
+    def __init__(self, session: "onnxruntime.InferenceSession", place: str) -> None:
+        self._session = session
+        self._place = place
+        inputs = {item.name: item for item in session.get_inputs()}
+        outputs = {item.name: item for item in session.get_outputs()}
+        if set(inputs) != {INPUT} or inputs[INPUT].type != "tensor(uint8)" or OUTPUT not in outputs:
+            raise TargetError(
+                f"'{place}' was not exported by bitwright: its inputs are {sorted(inputs)}, "
+                f"not uint8 '{INPUT}'; load a model.onnx of a study"
+            )
+        self.input_shape: tuple[int, ...] = tuple(inputs[INPUT].shape[1:])
+        self.metadata: dict[str, str] = dict(session.get_modelmeta().custom_metadata_map)
+        self.classes = _classes(self.metadata, outputs[OUTPUT].shape[1], place)
+
+    def predict(self, x: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """The class index of each image, shape (N,); a single image counts as a batch of one.
+
+        `x` is uint8: (N, C, H, W), (N, H, W, C), for one channel (N, H, W), or one image of these.
+        """
+        return np.asarray(self.logits(x).argmax(1), np.int64)
+
+    def logits(self, x: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """The logits (N, classes) of images as `predict` takes them."""
+        images = as_batch(np.asarray(x), self.input_shape)
+        parts = [
+            self._session.run([OUTPUT], {INPUT: images[at : at + BATCH]})[0]
+            for at in range(0, len(images), BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)), np.float32)
+
+    def __repr__(self) -> str:
+        return f"Model('{self._place}', input={self.input_shape}, classes={len(self.classes)})"
+
+
+def as_batch(x: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """`x` as contiguous (N, C, H, W) with (C, H, W) = `shape`; DataError for what does not fit.
+
+    Where an array could be read both ways, channels come first.
+    """
+    channels, height, width = shape
+    last = (height, width, channels)
+    if x.dtype != np.uint8:
+        raise DataError(
+            f"images are {x.dtype}; the model takes raw pixels: pass uint8 values from 0 to 255"
+        )
+    if x.shape == shape or x.shape == last or (channels == 1 and x.shape == (height, width)):
+        x = x[np.newaxis]
+    if x.shape[1:] == last and x.shape[1:] != shape:
+        x = np.moveaxis(x, -1, 1)
+    elif channels == 1 and x.shape[1:] == (height, width):
+        x = x[:, np.newaxis]
+    if x.shape[1:] != shape:
+        flat = f", (N, {height}, {width})" if channels == 1 else ""
+        raise DataError(
+            f"images have shape {x.shape}; the model takes (N, {channels}, {height}, {width}), "
+            f"(N, {height}, {width}, {channels}){flat} or one such image: resize them"
+        )
+    return np.ascontiguousarray(x)
+
+
+def _load_errors() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises for a file that it cannot run; they share no base of their own."""
+    from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+    return (
+        state.Fail,
+        state.InvalidProtobuf,
+        state.InvalidGraph,
+        state.InvalidArgument,
+        state.NotImplemented,
+        state.RuntimeException,
+    )
+
+
+def _classes(metadata: dict[str, str], count: int, place: str) -> tuple[str, ...]:
+    """The class names, or their numbers where the file names none."""
+    text = metadata.get(CLASSES_KEY)
+    if text is None:
+        return tuple(map(str, range(count)))
+    try:
+        names = tuple(map(str, json.loads(text)))
+    except (json.JSONDecodeError, TypeError) as error:
+        raise TargetError(
+            f"'{place}': metadata '{CLASSES_KEY}' is no JSON list ({error}); export the model again"
+        ) from error
+    if len(names) != count:
+        raise TargetError(
+            f"'{place}' names {len(names)} classes but gives {count} logits; export the model again"
+        )
+    return names

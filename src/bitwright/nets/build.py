@@ -1,0 +1,90 @@
+"""A graph as a torch network that trains under its policy."""
+
+import torch
+from torch import Tensor, nn
+
+from bitwright.export.integer import Grid, IntegerModel, Layer
+from bitwright.graph import Graph
+from bitwright.nets.layers import ConvNorm, NodeLayer, WeightLayer, layer_for
+
+
+class QuantNet(nn.Module):
+    """The network of a graph. `forward` takes uint8 or float codes (N, C, H, W) and gives logits.
+
+    The input's grid is the data's own: real value = (code - input_zero) * input_step.
+    """
+
+    def __init__(self, graph: Graph, *, input_step: float, input_zero: int) -> None:
+        super().__init__()
+        self.graph = graph
+        self.input_zero = input_zero
+        self.input_step: Tensor
+        self.register_buffer("input_step", torch.tensor(input_step))
+        self.layers = nn.ModuleDict(
+            {node.name: layer_for(node, graph) for node in graph.nodes[1:]}
+        )
+        self._source = self._grid_sources()
+        self._last_use = {name: node.name for node in graph.nodes for name in node.inputs}
+
+    def _grid_sources(self) -> dict[str, str]:
+        """For each node, the node whose quantizer its output's grid comes from."""
+        source: dict[str, str] = {}
+        for node in self.graph.nodes:
+            passes = node.op == "max_pool"
+            source[node.name] = source[node.inputs[0]] if passes else node.name
+        return source
+
+    def layer(self, name: str) -> NodeLayer:
+        """The module of a node."""
+        found = self.layers[name]
+        assert isinstance(found, NodeLayer)
+        return found
+
+    def _step(self, name: str) -> Tensor | None:
+        """The step of a node's output as it stands; None in full precision."""
+        name = self._source[name]
+        if name == "input":
+            return self.input_step
+        quantizer = self.layer(name).output
+        step_now = getattr(quantizer, "step_now", None)
+        return None if step_now is None else step_now().detach()
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Logits (N, classes) of images given as codes 0 to 255."""
+        value = (codes.float() - self.input_zero) * self.input_step
+        values = {"input": value.contiguous(memory_format=torch.channels_last)}
+        for node in self.graph.nodes[1:]:
+            layer = self.layers[node.name]
+            inputs = [values[name] for name in node.inputs]
+            if isinstance(layer, WeightLayer) and self._rounds_bias(layer):
+                values[node.name] = layer(*inputs, self._step(node.inputs[0]))
+            else:
+                values[node.name] = layer(*inputs)
+            for name in node.inputs:
+                if self._last_use[name] == node.name:
+                    values.pop(name, None)
+        return values[self.graph.output.name].float()
+
+    def _rounds_bias(self, layer: WeightLayer) -> bool:
+        return not self.training or (isinstance(layer, ConvNorm) and layer.frozen)
+
+    def freeze_norms(self) -> None:
+        """From here on training uses the running statistics, as inference does."""
+        for layer in self.layers.values():
+            if isinstance(layer, ConvNorm):
+                layer.frozen = True
+
+    @torch.no_grad()
+    def to_integer(self) -> IntegerModel:
+        """The network in integers, as it stands: the form every exporter starts from."""
+        input_grid = Grid(
+            self.input_step.cpu().numpy(), torch.tensor(self.input_zero).int().numpy(), 8, 0, 255
+        )
+        training = self.training
+        self.eval()
+        layers = {"input": Layer(self.graph.input, input_grid)}
+        for node in self.graph.nodes[1:]:
+            grids = [layers[name].output for name in node.inputs]
+            layers[node.name] = self.layer(node.name).to_integer(*(g for g in grids if g is not None))
+        self.train(training)
+        return IntegerModel(self.graph, tuple(layers.values()))

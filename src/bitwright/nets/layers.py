@@ -1,0 +1,291 @@
+"""The torch side of each graph node: trains under its quantizers, and states itself in integers.
+
+A layer's output always lies on its quantizer's grid (M7.1). In evaluation mode a layer computes, in real
+numbers, exactly what its integer form computes: batch norm folded, bias rounded to the accumulator's grid.
+"""
+
+import abc
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bitwright.export.integer import Grid, Layer, Rescale
+from bitwright.export.reference import rescale_for
+from bitwright.graph import Graph, Node
+from bitwright.quant.spec import Method, Role
+from bitwright.quant.transforms import Place, transform_of
+from bitwright.quant.transforms.fixed import FullPrecision, GateQuantizer
+
+EPSILON = 1e-5
+MOMENTUM = 0.1
+SMALLEST_GAIN = 1e-3  # batch norm's gain keeps its sign, so that a folded scale stays positive
+
+
+class NodeLayer(nn.Module, abc.ABC):
+    """A node as a module: ``forward(*inputs)``, then ``to_integer(*input grids)`` once trained."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self.node = node
+        self.output = output_quantizer(node)
+
+    def output_grid(self) -> Grid | None:
+        """The grid of the layer's output; None for logits and where codes pass unchanged."""
+        if isinstance(self.output, nn.Identity):
+            return None
+        if isinstance(self.output, FullPrecision):
+            raise TypeError(f"'{self.node.name}' is in full precision; it has no integer form")
+        return self.output.grid()  # type: ignore[operator,no-any-return] # a Quantizer
+
+    @abc.abstractmethod
+    def to_integer(self, *grids: Grid) -> Layer:
+        """The layer's numbers, given its inputs' grids."""
+
+
+def output_quantizer(node: Node) -> nn.Module:
+    """The module that ends a node: its quantizer, or an identity for logits and max pooling."""
+    if node.activation is None:
+        return nn.Identity()
+    if not node.activation.quantized:
+        return FullPrecision(signed=node.signed, gate=node.gate)
+    place = Place(node.activation, "activation", node.signed, node.shape[0])
+    if node.gate:
+        return GateQuantizer(place)
+    return transform_of(node.activation).quantizer(place)
+
+
+def weight_quantizer(method: Method, channels: int) -> nn.Module:
+    """The quantizer of a kernel with `channels` outputs."""
+    if not method.quantized:
+        return nn.Identity()
+    role: Role = "weight"
+    return transform_of(method).quantizer(Place(method, role, signed=True, channels=channels))
+
+
+class WeightLayer(NodeLayer):
+    """A convolution or a fully connected layer."""
+
+    def __init__(self, node: Node, graph: Graph) -> None:
+        super().__init__(node)
+        assert node.weight is not None  # conv and linear nodes always have one
+        shape = graph.weight_shape(node)
+        self.weight = nn.Parameter(torch.empty(shape))
+        nn.init.kaiming_normal_(self.weight, mode="fan_out" if node.op == "conv" else "fan_in")
+        if node.groups > 1:  # fan_out of a depthwise kernel counts channels that it does not have
+            nn.init.kaiming_normal_(self.weight, mode="fan_in")
+        self.quantize_weight = weight_quantizer(node.weight, shape[0])
+        self.bias = nn.Parameter(torch.full((shape[0],), 0.5 if node.gate else 0.0))
+
+    def linear_map(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """The convolution or matrix product itself."""
+        if self.node.op == "linear":
+            return functional.linear(x.flatten(1), weight, bias)
+        node = self.node
+        return functional.conv2d(
+            x, weight, bias, node.stride, (node.kernel - 1) // 2, groups=node.groups
+        )
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Kernel on its grid and real bias, everything that follows the sum folded in."""
+        return self.quantize_weight(self.weight), self.bias
+
+    def forward(self, x: Tensor, step: Tensor | None = None) -> Tensor:
+        """The layer's output. `step` is the input's, for rounding the bias in evaluation mode."""
+        weight, bias = self.folded()
+        return self.output(self.linear_map(x, weight, self._on_grid(bias, step)))  # type: ignore[no-any-return]
+
+    def _on_grid(self, bias: Tensor, step: Tensor | None) -> Tensor:
+        """The bias as the integer model will hold it: a whole number of accumulator steps."""
+        if step is None or isinstance(self.quantize_weight, nn.Identity):
+            return bias
+        unit = self.weight_step() * step
+        return bias + (torch.round(bias / unit) * unit - bias).detach()
+
+    def weight_step(self) -> Tensor:
+        """The folded kernel's step, () or (out,)."""
+        step: Tensor = self.quantize_weight.step_now()  # type: ignore[operator]
+        return step.flatten() if step.ndim else step
+
+    def weight_grid(self) -> Grid:
+        """The folded kernel's grid."""
+        grid: Grid = self.quantize_weight.grid()  # type: ignore[operator]
+        return Grid(
+            self.weight_step().detach().cpu().numpy(), grid.zero_point, grid.bits, grid.low, grid.high
+        )
+
+    @torch.no_grad()
+    def to_integer(self, *grids: Grid) -> Layer:
+        """Codes, bias and multipliers."""
+        (source,) = grids
+        grid = self.weight_grid()
+        weight, bias = self.folded()
+        spread = (-1,) + (1,) * (weight.ndim - 1) if grid.scale.ndim else ()
+        scale, zero = grid.scale.reshape(spread), grid.zero_point.reshape(spread)
+        codes = np.rint(weight.detach().cpu().double().numpy() / scale) + zero
+        unit = source.scale.astype(np.float64) * grid.scale.astype(np.float64)
+        whole = np.rint(bias.detach().cpu().double().numpy() / unit)
+        output = self.output_grid()
+        rescales: tuple[Rescale, ...] = ()
+        if output is not None:
+            ratio = unit / output.scale.astype(np.float64)
+            rescales = (rescale_for(ratio),)
+        return Layer(
+            self.node,
+            output,
+            codes=codes.astype(np.int8),
+            weights=grid,
+            bias=whole.clip(-(2**31), 2**31 - 1).astype(np.int32),
+            rescales=rescales,
+        )
+
+
+class ConvNorm(WeightLayer):
+    """Convolution, batch norm, quantizer; the norm folded into kernel and bias as it is exported.
+
+    With one step per output channel, folding changes only the steps: the codes trained are the codes
+    shipped. With one step per tensor, the kernel is multiplied by the running gain before it is
+    quantized, and the batch's own statistics normalise what comes out (after arXiv 1806.08342, 3.2.2).
+    `frozen` makes training use the running statistics, as inference does.
+    """
+
+    def __init__(self, node: Node, graph: Graph) -> None:
+        super().__init__(node, graph)
+        assert node.weight is not None
+        self.per_channel = node.weight.per_channel or not node.weight.quantized
+        channels = node.shape[0]
+        self.gain = nn.Parameter(torch.ones(channels))
+        self.mean: Tensor
+        self.variance: Tensor
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("variance", torch.ones(channels))
+        self.frozen = False
+
+    def positive_gain(self) -> Tensor:
+        """The norm's gain, kept above zero."""
+        return self.gain.abs().clamp_min(SMALLEST_GAIN)
+
+    def fold_factor(self) -> Tensor:
+        """What folding multiplies each output channel's kernel by."""
+        return self.positive_gain() / torch.sqrt(self.variance + EPSILON)
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """Kernel and bias with the running statistics folded in."""
+        factor = self.fold_factor()
+        spread = factor.view(-1, 1, 1, 1)
+        if self.per_channel:
+            weight = self.quantize_weight(self.weight) * spread
+        else:
+            weight = self.quantize_weight(self.weight * spread)
+        return weight, self.bias - self.mean * factor
+
+    def weight_step(self) -> Tensor:
+        """The quantizer's step, with the fold where that is per channel."""
+        step = super().weight_step()
+        return step * self.fold_factor() if self.per_channel else step
+
+    def forward(self, x: Tensor, step: Tensor | None = None) -> Tensor:
+        """The layer's output; in training mode normalised by the batch's own statistics."""
+        if self.frozen or not self.training:
+            return super().forward(x, step)
+        if self.per_channel:
+            raw = self.linear_map(x, self.quantize_weight(self.weight), None)
+            factor = None
+        else:
+            factor = self.fold_factor().detach()
+            weight = self.quantize_weight(self.weight * factor.view(-1, 1, 1, 1))
+            raw = self.linear_map(x, weight, None)
+        return self.output(self._normalised(raw, factor))  # type: ignore[no-any-return]
+
+    def _normalised(self, raw: Tensor, factor: Tensor | None) -> Tensor:
+        """Batch norm of the sums; running statistics are kept for the kernel without the factor."""
+        gain = self.positive_gain()
+        if factor is None:
+            return functional.batch_norm(
+                raw, self.mean, self.variance, gain, self.bias, True, MOMENTUM, EPSILON
+            )
+        mean, variance = torch.zeros_like(self.mean), torch.ones_like(self.variance)
+        out = functional.batch_norm(raw, mean, variance, gain, self.bias, True, 1.0, EPSILON)
+        with torch.no_grad():
+            self.mean.lerp_(mean / factor, MOMENTUM)
+            self.variance.lerp_(variance / factor.square(), MOMENTUM)
+        return out
+
+
+class Add(NodeLayer):
+    """The sum of two maps, brought onto one grid."""
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """a + b on the output's grid."""
+        return self.output(a + b)  # type: ignore[no-any-return]
+
+    def to_integer(self, *grids: Grid) -> Layer:
+        """One multiplier an operand, to be added before rounding."""
+        output = _given(self.output_grid())
+        ratios = [grid.scale.astype(np.float64) / output.scale for grid in grids]
+        return Layer(self.node, output, rescales=tuple(rescale_for(ratio) for ratio in ratios))
+
+
+class Multiply(NodeLayer):
+    """A map scaled channel by channel."""
+
+    def forward(self, x: Tensor, gate: Tensor) -> Tensor:
+        """x (N, C, H, W) times gate (N, C)."""
+        return self.output(x * gate[:, :, None, None])  # type: ignore[no-any-return]
+
+    def to_integer(self, *grids: Grid) -> Layer:
+        """One multiplier for the product of the centred codes."""
+        output = _given(self.output_grid())
+        a, b = (grid.scale.astype(np.float64) for grid in grids)
+        return Layer(self.node, output, rescales=(rescale_for(a * b / output.scale),))
+
+
+class MaxPool(NodeLayer):
+    """The largest of each window."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Codes pass unchanged, so no quantizer."""
+        return functional.max_pool2d(x, self.node.kernel, self.node.stride)
+
+    def to_integer(self, *grids: Grid) -> Layer:
+        """The input's own grid."""
+        return Layer(self.node, grids[0])
+
+
+class AveragePool(NodeLayer):
+    """The mean of each window, or of the whole map."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The mean on the output's grid."""
+        if self.node.op == "global_average_pool":
+            return self.output(x.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+        return self.output(functional.avg_pool2d(x, self.node.kernel, self.node.stride))  # type: ignore[no-any-return]
+
+    def to_integer(self, *grids: Grid) -> Layer:
+        """A multiplier for the sum over the window."""
+        output = _given(self.output_grid())
+        return Layer(
+            self.node, output, rescales=(rescale_for(grids[0].scale / self.window / output.scale),)
+        )
+
+    window: float = 1.0
+
+
+def _given(grid: Grid | None) -> Grid:
+    assert grid is not None  # only logits and max pooling have none
+    return grid
+
+
+def layer_for(node: Node, graph: Graph) -> NodeLayer:
+    """The module of a node."""
+    if node.op in ("conv", "linear"):
+        return ConvNorm(node, graph) if node.batch_norm else WeightLayer(node, graph)
+    if node.op in ("average_pool", "global_average_pool"):
+        layer = AveragePool(node)
+        shape = graph.node(node.inputs[0]).shape
+        whole = node.op == "global_average_pool"
+        layer.window = float(shape[1] * shape[2] if whole else node.kernel**2)
+        return layer
+    simple: dict[str, type[NodeLayer]] = {"add": Add, "multiply": Multiply, "max_pool": MaxPool}
+    return simple[node.op](node)

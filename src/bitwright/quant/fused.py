@@ -1,0 +1,139 @@
+"""The fake-quantization formulas as compiled C, built once per machine in about a second.
+
+Built with the system's C compiler and loaded with ctypes: no start-up cost beyond the first build, a few
+microseconds a call, any shape (docs/decisions/0001-fused-fake-quant.md compares it with torch.compile). It
+shares torch's own OpenMP threads, so that two thread pools never compete.
+"""
+
+import ctypes
+import functools
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import platformdirs
+import torch
+from torch import Tensor
+
+from bitwright.measure.processor import processor_name
+
+logger = logging.getLogger(__name__)
+
+SOURCE = Path(__file__).with_name("kernels.c")
+FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC")
+BLOCK = 8192  # as in kernels.c
+_SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
+
+
+def available() -> bool:
+    """Whether the kernels are built, or could be built just now."""
+    return _library() is not None
+
+
+def serves(x: Tensor) -> bool:
+    """Whether the kernels take this tensor."""
+    return x.device.type == "cpu" and x.dtype in _SUFFIX and _library() is not None
+
+
+@functools.cache
+def _library() -> ctypes.CDLL | None:
+    """The loaded kernels, or None (with the reason in the log) where they cannot be had."""
+    compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
+    try:
+        path = _cached_path()
+        if not path.exists():
+            if compiler is None:
+                logger.warning("no C compiler found: fake quantization runs slower, same numbers")
+                return None
+            _build(compiler, path)
+        for openmp in (Path(torch.__file__).parent / "lib").glob("libgomp*.so*"):
+            ctypes.CDLL(str(openmp), mode=ctypes.RTLD_GLOBAL)
+        return ctypes.CDLL(str(path))
+    except (OSError, subprocess.SubprocessError) as error:
+        logger.warning("fake quantization runs slower, same numbers: %s", error)
+        return None
+
+
+def _cached_path() -> Path:
+    """Where the library of this source, these flags and this processor lies."""
+    key = SOURCE.read_bytes() + " ".join(FLAGS).encode() + processor_name().encode()
+    name = f"kernels-{hashlib.sha256(key).hexdigest()[:16]}.so"
+    return Path(platformdirs.user_cache_dir("bitwright")) / name
+
+
+def _build(compiler: str, path: Path) -> None:
+    """Compiles without linking OpenMP: its symbols are found in torch's own copy when loaded."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        code, library = Path(folder) / "kernels.o", Path(folder) / "kernels.so"
+        _run(compiler, *FLAGS, "-c", str(SOURCE), "-o", str(code))
+        _run(compiler, "-shared", str(code), "-o", str(library), "-lm")
+        os.replace(library, path)
+
+
+def _run(*command: str) -> None:
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if result.returncode:
+        raise OSError(f"{command[0]} failed: {result.stderr.strip()[-500:]}")
+
+
+def forward(x: Tensor, step: Tensor, low: Tensor, high: Tensor, binary: bool) -> Tensor:
+    """As the eager formula. `x` contiguous, (n,) with `step` () or (C, n) with `step` (C, 1)."""
+    out = torch.empty_like(x)
+    rows, n, strides = _layout(x, step, low)
+    function = getattr(_library(), f"forward_{_SUFFIX[x.dtype]}")
+    function(
+        _pointer(x),
+        _pointer(out),
+        ctypes.c_long(rows),
+        ctypes.c_long(n),
+        _pointer(step),
+        ctypes.c_long(strides[0]),
+        _pointer(low),
+        _pointer(high),
+        ctypes.c_long(strides[1]),
+        int(binary),
+        torch.get_num_threads(),
+    )
+    return out
+
+
+def backward(
+    grad: Tensor, x: Tensor, step: Tensor, low: Tensor, high: Tensor, binary: bool
+) -> tuple[Tensor, Tensor]:
+    """As the eager formula; `grad` contiguous with the dtype of `x`."""
+    to_x, to_step = torch.empty_like(x), torch.empty_like(step)
+    rows, n, strides = _layout(x, step, low)
+    partial = torch.empty(rows * -(-n // BLOCK))
+    function = getattr(_library(), f"backward_{_SUFFIX[x.dtype]}")
+    function(
+        _pointer(grad),
+        _pointer(x),
+        _pointer(to_x),
+        _pointer(to_step),
+        _pointer(partial),
+        ctypes.c_long(rows),
+        ctypes.c_long(n),
+        _pointer(step),
+        ctypes.c_long(strides[0]),
+        _pointer(low),
+        _pointer(high),
+        ctypes.c_long(strides[1]),
+        int(binary),
+        torch.get_num_threads(),
+    )
+    return to_x, to_step
+
+
+def _layout(x: Tensor, step: Tensor, bound: Tensor) -> tuple[int, int, tuple[int, int]]:
+    """Rows, values a row, and whether steps and bounds move on with the row."""
+    rows, n = (x.shape[0], x.shape[1]) if step.ndim else (1, x.numel())
+    return rows, n, (int(step.numel() > 1), int(bound.numel() > 1))
+
+
+def _pointer(x: Tensor) -> ctypes.c_void_p:
+    return ctypes.c_void_p(x.data_ptr())

@@ -1,0 +1,50 @@
+"""A study as the one JSON object that `bitwright show STUDY --json` prints."""
+
+import math
+from collections import Counter
+from typing import Any, get_args
+
+from bitwright.records import Policy, State, encode
+from bitwright.study.view import Entry, StudyView
+
+
+def as_json(view: StudyView) -> dict[str, Any]:
+    """The study as plain JSON values; what was not measured, or is not finite, is null."""
+    counts = Counter(outcome.state for outcome in view.outcomes)
+    return {
+        "study": view.study,
+        "state": view.state,
+        "stopped_by": view.stopped_by,
+        "trials": {state: counts[state] for state in get_args(State)},
+        "best": _entry(view.best),
+        "final": _entry(view.final),
+        "baseline": _entry(view.baseline),
+        "pareto": [_entry(entry) for entry in view.pareto],
+    }
+
+
+def _entry(entry: Entry | None) -> dict[str, Any] | None:
+    if entry is None:
+        return None
+    return {
+        "accuracy": _finite(entry.accuracy),
+        "test_accuracy": _finite(entry.test_accuracy),
+        "latency_ms": _finite(entry.latency_ms),
+        "packed_bytes": _finite(entry.packed_bytes),
+        "file_bytes": _finite(entry.file_bytes),
+        "macs": _finite(entry.macs),
+        "bitops": _finite(entry.bitops),
+        "peak_activation_bytes": _finite(entry.peak_activation_bytes),
+        "reward": _finite(entry.reward),
+        "genome": encode(entry.genome),
+        "policy": _policy(entry.policy),
+        "model": entry.model,
+    }
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _policy(policy: Policy) -> dict[str, str]:
+    return {str(site): str(method) for site, method in policy}

@@ -1,0 +1,30 @@
+"""The Pareto set: the points that no other point beats in every metric at once."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+Direction = Literal["max", "min"]
+
+
+def front(points: Sequence[Sequence[float]], directions: Sequence[Direction]) -> tuple[int, ...]:
+    """The indices of the points that no other dominates, in rising order.
+
+    A point dominates another if it is at least as good in every metric and better in one. Of equal
+    points the first stands for all.
+
+    >>> front([(0.9, 40), (0.8, 10), (0.8, 50)], ("max", "min"))
+    (0, 1)
+    """
+    signs = [1.0 if direction == "max" else -1.0 for direction in directions]
+    gains = [
+        tuple(sign * value for sign, value in zip(signs, point, strict=True)) for point in points
+    ]
+    return tuple(
+        index
+        for index, gain in enumerate(gains)
+        if gain not in gains[:index] and not any(_dominates(other, gain) for other in gains)
+    )
+
+
+def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(a >= b for a, b in zip(one, other, strict=True))

@@ -1,0 +1,200 @@
+"""How the search went and how the networks learned: reward over trials, training curves."""
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bitwright.records import Outcome, State
+from bitwright.report import figure, wording
+from bitwright.report.figure import BLACK, BLUE, ORANGE, VERMILION, Plot, Trace
+from bitwright.study.view import Entry, StudyView
+
+_REFUSED_NOTE = (
+    " Trials that broke a limit or failed lie on the lower edge, whatever their negative reward."
+)
+
+
+def rewards(view: StudyView) -> tuple[Plot, ...]:
+    """The reward of every trial, in the order given; nothing before the first."""
+    if not view.outcomes:
+        return ()
+    complete = [outcome for outcome in view.outcomes if outcome.state == "complete"]
+    floor = _floor(complete)
+    data = []
+    if complete:
+        data += [_rewards(complete), _best_so_far(complete), _iteration_means(complete)]
+    states: tuple[tuple[State, str, str], ...] = (
+        ("infeasible", "x", ORANGE),
+        ("failed", "triangle-down", VERMILION),
+    )
+    for state, symbol, colour in states:
+        refused = [outcome for outcome in view.outcomes if outcome.state == state]
+        if refused:
+            data.append(_refused(state, refused, floor, symbol, colour))
+    look = figure.layout(
+        {"title": {"text": "Trial (number)"}}, {"title": {"text": "Reward (no unit)"}}
+    )
+    _annotate_end(look, view.outcomes[-1].number, wording.ending(view))
+    plot = Plot(
+        name="reward",
+        title="Reward over the search",
+        reading="Each dot is one trained network, the black line the best so far; the dashed red "
+        f"line is where the search stands.{_REFUSED_NOTE if floor is not None else ''}",
+        data=data,
+        layout=look,
+    )
+    return (plot,)
+
+
+def _floor(complete: Sequence[Outcome]) -> float | None:
+    """The height at which refused trials are drawn; None to draw them where they are."""
+    if not complete:
+        return None
+    rewards = [outcome.reward for outcome in complete]
+    return min(rewards) - 0.2 * ((max(rewards) - min(rewards)) or abs(max(rewards)) or 1.0)
+
+
+def _rewards(outcomes: Sequence[Outcome]) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "trial",
+        "x": [outcome.number for outcome in outcomes],
+        "y": [outcome.reward for outcome in outcomes],
+        "text": [figure.trial_hover(outcome) for outcome in outcomes],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"size": 8, "color": BLUE, "opacity": 0.6},
+    }
+
+
+def _best_so_far(outcomes: Sequence[Outcome]) -> Trace:
+    best: list[float] = []
+    for outcome in outcomes:
+        best.append(max([outcome.reward, *best[-1:]]))
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "best so far",
+        "x": [outcome.number for outcome in outcomes],
+        "y": best,
+        "line": {"shape": "hv", "color": BLACK, "width": 2},
+        "hoverinfo": "skip",
+    }
+
+
+def _iteration_means(outcomes: Sequence[Outcome]) -> Trace:
+    groups: dict[int, list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(outcome.iteration, []).append(outcome)
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "iteration mean",
+        "x": [_mean(outcome.number for outcome in group) for group in groups.values()],
+        "y": [_mean(outcome.reward for outcome in group) for group in groups.values()],
+        "line": {"color": BLUE, "width": 1.5, "dash": "dot"},
+        "hoverinfo": "skip",
+    }
+
+
+def _mean(values: Iterable[float]) -> float:
+    known = list(values)
+    return sum(known) / len(known)
+
+
+def _refused(
+    name: str, outcomes: Sequence[Outcome], floor: float | None, symbol: str, colour: str
+) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [outcome.number for outcome in outcomes],
+        "y": [outcome.reward if floor is None else floor for outcome in outcomes],
+        "text": [figure.trial_hover(outcome) for outcome in outcomes],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"size": 9, "symbol": symbol, "color": colour},
+    }
+
+
+def _annotate_end(look: dict[str, Any], last: int, ending: str) -> None:
+    look["shapes"] = [
+        {
+            "type": "line",
+            "xref": "x",
+            "yref": "paper",
+            "x0": last + 0.5,
+            "x1": last + 0.5,
+            "y0": 0,
+            "y1": 1,
+            "line": {"color": VERMILION, "width": 1.5, "dash": "dash"},
+        }
+    ]
+    look["annotations"] = [
+        {
+            "x": last + 0.5,
+            "xanchor": "right",
+            "xshift": -6,
+            "yref": "paper",
+            "y": 0.08,
+            "yanchor": "bottom",
+            "showarrow": False,
+            "text": ending,
+            "font": {"color": VERMILION},
+            "bgcolor": "rgba(255,255,255,0.85)",
+        }
+    ]
+    look["xaxis"]["range"] = [-0.5 - last * 0.02, last + 1.0 + last * 0.02]
+
+
+def training(view: StudyView) -> tuple[Plot, ...]:
+    """Training loss and held-out accuracy over the epochs of the winner and the baseline."""
+    runs = [
+        (entry, colour, dash)
+        for entry, colour, dash in (
+            (wording.winner(view), VERMILION, "solid"),
+            (view.baseline, BLACK, "dash"),
+        )
+        if entry is not None and entry.curve
+    ]
+    if not runs:
+        return ()
+    losses = [
+        _curve(entry, [(e, loss) for e, loss, _ in entry.curve], colour, dash)
+        for entry, colour, dash in runs
+    ]
+    accuracies = [
+        _curve(entry, [(e, 100 * a) for e, _, a in entry.curve if a is not None], colour, dash)
+        for entry, colour, dash in runs
+    ]
+    epochs = {"title": {"text": "Epoch (passes over the training data)"}}
+    return (
+        Plot(
+            name="training-loss",
+            title="Training loss",
+            reading="A curve that is still falling at its end had not finished learning.",
+            data=losses,
+            layout=figure.layout(epochs, {"title": {"text": "Training loss (no unit)"}}, 340),
+        ),
+        Plot(
+            name="training-accuracy",
+            title="Held-out accuracy while training",
+            reading="Measured with the quantization in force, on samples that training never saw.",
+            data=accuracies,
+            layout=figure.layout(epochs, {"title": {"text": "Held-out accuracy (%)"}}, 340),
+        ),
+    )
+
+
+def _curve(entry: Entry, points: list[tuple[float, float]], colour: str, dash: str) -> Trace:
+    points = [point for point in points if all(map(math.isfinite, point))]
+    return {
+        "type": "scatter",
+        "mode": "lines+markers" if len(points) <= 60 else "lines",
+        "name": html.escape(entry.label),
+        "x": [x for x, _ in points],
+        "y": [y for _, y in points],
+        "line": {"color": colour, "width": 2, "dash": dash},
+        "marker": {"size": 5},
+    }

@@ -1,0 +1,247 @@
+"""The parts of the HTML report in the order they are read, each made from the study's view."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from bitwright.quant.spec import ROLES, Method
+from bitwright.records import Outcome, UnitSpec
+from bitwright.report import markup, network, wording
+from bitwright.report.figure import Plot
+from bitwright.report.metrics import (
+    ACCURACY,
+    BITOPS,
+    COMPARED,
+    COSTS,
+    LATENCY,
+    MACS,
+    PACKED,
+    TEST_ACCURACY,
+)
+from bitwright.study.view import Entry, StudyView
+
+_LISTED = (ACCURACY, PACKED, LATENCY, MACS, BITOPS)
+_TILES = (TEST_ACCURACY, PACKED, LATENCY, BITOPS)
+
+
+def headline(view: StudyView) -> str:
+    """The winner in one line, or that there is none."""
+    entry = wording.winner(view)
+    if entry is None:
+        return "No network was completed"
+    metric = ACCURACY if entry.test_accuracy is None else TEST_ACCURACY
+    accuracy = metric.show(getattr(entry, metric.name))
+    told = f"{accuracy} {metric.title.lower()}"
+    if entry.packed_bytes is not None:
+        told += f" in {PACKED.show(entry.packed_bytes)}"
+    return escape(told)
+
+
+def subtitle(view: StudyView) -> str:
+    """How the study stands, in one sentence."""
+    return escape(f"{wording.tally(view.outcomes)}; {wording.ending(view)}.")
+
+
+def tiles(view: StudyView) -> str:
+    """The winner's four headline numbers, each beside the baseline's."""
+    entry = wording.winner(view)
+    if entry is None:
+        return ""
+    cards = []
+    for metric in _TILES:
+        value = getattr(entry, metric.name)
+        if value is None:
+            continue
+        reference = getattr(view.baseline, metric.name, None)
+        note = ""
+        if view.baseline is not None and reference is not None:
+            label, shown = escape(view.baseline.label), escape(metric.show(reference))
+            note = (
+                f"<b>{escape(metric.compare(value, reference))}</b>"
+                f"<small>{label}: <i>{shown}</i></small>"
+            )
+        cards.append(
+            f"<li><span>{escape(metric.title)}</span>"
+            f"<strong>{escape(metric.show(value))}</strong>{note}</li>"
+        )
+    return f'<ul class="tiles">{"".join(cards)}</ul>'
+
+
+def comparison(view: StudyView) -> str:
+    """Every metric of the winner beside the baseline."""
+    entry, baseline = wording.winner(view), view.baseline
+    if entry is None and baseline is None:
+        return ""
+    header = ["Metric", entry.label if entry else "winner"]
+    if baseline:
+        header += [baseline.label, "Ratio", "Winner is"]
+    rows = []
+    for metric in COMPARED:
+        value = getattr(entry, metric.name, None)
+        reference = getattr(baseline, metric.name, None)
+        if value is None and reference is None:
+            continue
+        cells = [metric.title, metric.show(value)]
+        if baseline:
+            cells += [metric.show(reference), metric.ratio(value, reference)]
+            cells += [metric.compare(value, reference)]
+        rows.append([escape(cell) for cell in cells])
+    return markup.table(header, rows, "numbers")
+
+
+def plots(figures: Iterable[Plot], beside: str = "") -> str:
+    """Figures side by side where there is room, and what belongs beside them."""
+    cells = "".join(map(markup.figure, figures)) + (f"<div>{beside}</div>" if beside else "")
+    return f'<div class="plots">{cells}</div>' if cells else ""
+
+
+def pareto(view: StudyView) -> str:
+    """The networks of the study's Pareto set, the most accurate first."""
+    if not view.pareto:
+        return ""
+    shown = [
+        metric
+        for metric in (ACCURACY, *COSTS)
+        if any(getattr(entry, metric.name) is not None for entry in view.pareto)
+    ]
+    ranked = sorted(view.pareto, key=lambda entry: -(entry.accuracy or 0.0))
+    rows = [
+        [escape(cell) for cell in (entry.label, *(m.show(getattr(entry, m.name)) for m in shown))]
+        for entry in ranked
+    ]
+    table = markup.table(["Network", *(metric.title for metric in shown)], rows, "numbers")
+    return f"<h3>The Pareto set</h3>{table}"
+
+
+def effort(view: StudyView) -> str:
+    """How many trials there were, how they ended and where the time went."""
+    if not view.outcomes:
+        return ""
+    states = [outcome.state for outcome in view.outcomes]
+    pairs = [("Iterations", str(len({outcome.iteration for outcome in view.outcomes})))]
+    pairs += [(f"Trials {state}", str(states.count(state))) for state in sorted(set(states))]
+    pairs.append(("Preset reward", f"{view.initial_reward:g}"))
+    spent: dict[str, float] = {}
+    for outcome in view.outcomes:
+        for part, seconds in outcome.seconds:
+            spent[part] = spent.get(part, 0.0) + seconds
+    pairs += [(f"Time to {part}", f"{seconds:,.1f} s") for part, seconds in spent.items()]
+    pairs.append(("Ending", wording.ending(view)))
+    return "<h3>What it took</h3>" + facts(pairs)
+
+
+def winner(view: StudyView) -> str:
+    """The winner drawn unit by unit, beside the same as a table."""
+    entry = wording.winner(view)
+    if entry is None or not entry.units:
+        return ""
+    rows = [_unit_row(entry, unit) for unit in entry.units]
+    header = ("Unit", "Kind", "Details", "Weights", "Activations")
+    reading = markup.paragraph(
+        "Data flow from top to bottom. A block is as wide as its unit has channels and carries the "
+        "bits of its weights; the band below it is coloured by the bits of its activations. "
+        "w: and a: name the methods.",
+        "note",
+    )
+    model = markup.paragraph(f"Model file: {entry.model}", "note") if entry.model else ""
+    return (
+        f'<div class="winner"><figure>{network.legend()}{network.draw(entry.units, entry.policy)}'
+        f"</figure><div>{reading}{markup.table(header, rows, 'units')}{model}</div></div>"
+    )
+
+
+def _unit_row(entry: Entry, unit: UnitSpec) -> list[str]:
+    methods = [wording.method_of(entry.policy, unit, role) for role in ROLES]
+    cells = [unit.path, *wording.unit_words(unit), *map(_method_words, methods)]
+    return [escape(cell) for cell in cells]
+
+
+def _method_words(method: Method | None) -> str:
+    return wording.MISSING if method is None else wording.method_words(method)
+
+
+def removed(view: StudyView) -> str:
+    """What the sensitivity filter took out of the space, and why."""
+    if not view.sensitivity:
+        return ""
+    if not view.removed:
+        return markup.paragraph("The filter removed nothing from the space.")
+    return "<h3>Removed from the space before the search</h3>" + markup.listing(view.removed)
+
+
+def proof(view: StudyView) -> str:
+    """How the exported files were checked against the networks they came from."""
+    entries = [entry for entry in (wording.winner(view), view.baseline) if entry and entry.proof]
+    if not entries:
+        return ""
+    facts = list(dict.fromkeys(name for entry in entries for name, _ in entry.proof))
+    rows = [
+        [
+            escape(wording.kind_words(fact)),
+            *(escape(dict(entry.proof).get(fact, wording.MISSING)) for entry in entries),
+        ]
+        for fact in facts
+    ]
+    note = "How the exported integer model was checked against the network it was made from."
+    labels = [entry.label for entry in entries]
+    return markup.paragraph(note, "note") + markup.table(["Check", *labels], rows, "numbers")
+
+
+def trials(view: StudyView) -> str:
+    """Every trial; those that failed with their reason and traceback."""
+    if not view.outcomes:
+        return ""
+    on_front = {entry.trial for entry in view.pareto}
+    best = view.best.trial if view.best else None
+    header = ["Trial", "Iteration", "State", "Reward"]
+    header += [f"{metric.title} ({metric.unit})" for metric in _LISTED]
+    header += ["Seconds", "Structure and bits, or the reason"]
+    rows = [_trial_row(outcome, best, on_front) for outcome in view.outcomes]
+    reading = (
+        "Structure: kind, kernel : width / stride. Kinds: c conv, d depthwise separable, "
+        "i inverted bottleneck, r residual, fc fully connected, out classifier. Bits unit by unit: "
+        "w weights, a activations. A filled diamond marks the Pareto set, a star the best reward."
+    )
+    return markup.paragraph(reading, "note") + markup.table(header, rows, "numbers trials")
+
+
+def _trial_row(outcome: Outcome, best: int | None, on_front: set[int | None]) -> list[str]:
+    marks = ("\N{BLACK STAR}" if outcome.number == best else "") + (
+        "\N{BLACK DIAMOND}" if outcome.number in on_front else ""
+    )
+    figures = [
+        metric.show(outcome.metric(metric.name)).removesuffix(f" {metric.unit}")
+        for metric in _LISTED
+    ]
+    seconds = sum(part for _, part in outcome.seconds)
+    return [
+        f"{outcome.number} {marks}",
+        str(outcome.iteration),
+        f'<span class="{outcome.state}">{outcome.state}</span>',
+        f"{outcome.reward:.4f}",
+        *figures,
+        f"{seconds:.1f}" if outcome.seconds else wording.MISSING,
+        _account(outcome),
+    ]
+
+
+def _account(outcome: Outcome) -> str:
+    shape = (
+        f"{escape(wording.structure(outcome.units))}<br>"
+        f"<code>{escape(wording.bits(outcome.units, outcome.policy))}</code>"
+    )
+    if outcome.state == "complete":
+        return shape
+    told = markup.paragraph(wording.first_line(outcome.reason or outcome.traceback))
+    trace = markup.folded("traceback", outcome.traceback) if outcome.traceback else ""
+    return f"{told}{shape}{trace}"
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> str:
+    """Names and values as a table."""
+    rows = [[escape(name), escape(value)] for name, value in pairs]
+    return markup.table(["", ""], rows, "facts") if rows else ""
+
+
+def settings(view: StudyView) -> str:
+    """The study file as it ran."""
+    return f"<pre>{escape(view.settings)}</pre>" if view.settings.strip() else ""

@@ -1,0 +1,143 @@
+"""Rich renderables for the terminal; each fits 80 columns and breathes in 120."""
+
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from bitwright.quant.spec import ROLES, Role
+from bitwright.records import Outcome, UnitSpec
+from bitwright.report import wording
+from bitwright.report.metrics import ACCURACY, COMPARED, LATENCY, PACKED
+from bitwright.study.view import Entry, SensitivityRow, StudyView
+
+_STATE_STYLES = {"complete": "green", "infeasible": "yellow", "failed": "red"}
+_STATE_WORDS = {"complete": "ok", "infeasible": "infeas.", "failed": "failed"}
+
+
+def comparison(view: StudyView) -> Table:
+    """The winner beside the baseline, metric by metric; without a baseline, the winner alone."""
+    first, second = wording.winner(view), view.baseline
+    table = _table("Winner and baseline" if second else "Winner")
+    table.add_column("")
+    table.add_column(first.label if first else "winner", justify="right", style="bold")
+    if second:
+        table.add_column(second.label, justify="right")
+        table.add_column("ratio", justify="right")
+        table.add_column("winner is")
+    for metric in COMPARED:
+        value = getattr(first, metric.name, None)
+        reference = getattr(second, metric.name, None)
+        if value is None and reference is None:
+            continue
+        cells = [metric.title, metric.show(value)]
+        if second:
+            cells += [
+                metric.show(reference),
+                metric.ratio(value, reference),
+                metric.compare(value, reference),
+            ]
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def trials(outcomes: Sequence[Outcome], *, best: int | None = None, title: str = "Trials") -> Table:
+    """Trials in the order given; the one numbered `best` stands out."""
+    table = _table(title)
+    table.caption = "structure: kind, kernel : width / stride    bits: w weights, a activations"
+    for name in ("#", "it."):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for name in ("reward", "acc. %", "kB", "ms"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("structure and bits, or the reason", ratio=1, overflow="fold")
+    for outcome in outcomes:
+        chosen = outcome.number == best
+        table.add_row(*_trial_cells(outcome), style="bold" if chosen else None)
+    return table
+
+
+def _trial_cells(outcome: Outcome) -> list[Text]:
+    if outcome.state == "complete":
+        shape = wording.structure(outcome.units)
+        summary = Text(f"{shape}\n{wording.bits(outcome.units, outcome.policy)}")
+    else:
+        summary = Text(wording.first_line(outcome.reason or outcome.traceback), style="dim")
+    return [
+        Text(str(outcome.number)),
+        Text(str(outcome.iteration)),
+        Text(_STATE_WORDS[outcome.state], style=_STATE_STYLES[outcome.state]),
+        Text(f"{outcome.reward:.4f}"),
+        *(
+            Text(metric.show(outcome.metric(metric.name)).removesuffix(f" {metric.unit}"))
+            for metric in (ACCURACY, PACKED, LATENCY)
+        ),
+        summary,
+    ]
+
+
+def sensitivity(rows: Sequence[SensitivityRow], removed: Sequence[str] = ()) -> RenderableType:
+    """The loss of every kind of unit under every method in percent; what the filter removed."""
+    parts: list[RenderableType] = [_grid(rows, role) for role in ROLES if _of(rows, role)]
+    if removed:
+        parts.append(Text("Removed from the space before the search:", style="bold"))
+        parts += [Padding(Text(line), (0, 0, 0, 2)) for line in removed]
+    return Group(*parts) if parts else Text("No sensitivity was measured.", style="dim")
+
+
+def _of(rows: Iterable[SensitivityRow], role: Role) -> list[SensitivityRow]:
+    return [row for row in rows if row.role == role]
+
+
+def _grid(rows: Sequence[SensitivityRow], role: Role) -> Table:
+    cells = {(row.method, row.unit): row for row in _of(rows, role)}
+    units = list(dict.fromkeys(unit for _, unit in cells))
+    table = _table(f"Sensitivity of {role}s: loss in %")
+    table.caption = "x: filtered out"
+    table.add_column("method", no_wrap=True)
+    for unit in units:
+        table.add_column(wording.kind_words(unit), justify="right", vertical="bottom")
+    for method in dict.fromkeys(method for method, _ in cells):
+        loss = [_loss(cells.get((method, unit))) for unit in units]
+        table.add_row(Text(wording.short_method(method, role)), *loss)
+    return table
+
+
+def _loss(row: SensitivityRow | None) -> Text:
+    if row is None:
+        return Text(wording.MISSING, style="dim")
+    text = f"{100 * row.loss:+.1f}"
+    return Text(text) if row.kept else Text(f"{text} x", style="red")
+
+
+def units(entry: Entry) -> Table:
+    """The network unit by unit with the method of its weights and activations."""
+    table = _table(f"Units of {entry.label}")
+    for name in ("unit", "kind", "details", "weights", "activations"):
+        table.add_column(name, overflow="fold")
+    for unit in entry.units:
+        kind, details = wording.unit_words(unit)
+        methods = [_short_method(entry, unit, role) for role in ROLES]
+        table.add_row(*map(Text, (unit.path, kind, details, *methods)))
+    return table
+
+
+def _short_method(entry: Entry, unit: UnitSpec, role: Role) -> str:
+    method = wording.method_of(entry.policy, unit, role)
+    return wording.short_method(str(method), role) if method else wording.MISSING
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=Text(title),
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+        title_style="bold",
+        header_style="bold",
+        pad_edge=False,
+        collapse_padding=True,
+    )

@@ -1,0 +1,119 @@
+"""Accuracy against what it costs, every trial beside the winner and the baseline."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from bitwright.records import Outcome
+from bitwright.report import figure, wording
+from bitwright.report.figure import BLACK, BLUE, GREEN, GREY, VERMILION, Plot, Trace
+from bitwright.report.metrics import ACCURACY, COSTS, Metric
+from bitwright.report.pareto import front
+from bitwright.study.view import Entry, StudyView
+
+DECADE = 10.0
+
+
+def tradeoffs(view: StudyView) -> tuple[Plot, ...]:
+    """Held-out accuracy against each cost that was measured of any network."""
+    plots = (_tradeoff(view, cost) for cost in COSTS)
+    return tuple(plot for plot in plots if plot is not None)
+
+
+def _tradeoff(view: StudyView, cost: Metric) -> Plot | None:
+    measured = [outcome for outcome in view.outcomes if _point(outcome, cost) is not None]
+    complete = [outcome for outcome in measured if outcome.state == "complete"]
+    refused = [outcome for outcome in measured if outcome.state == "infeasible"]
+    data = []
+    if refused:
+        style = {"symbol": "x-thin", "size": 8, "line": {"width": 2, "color": GREY}}
+        data.append(_scatter("infeasible", refused, cost, style))
+    if complete:
+        style = {"symbol": "circle", "size": 9, "color": BLUE, "opacity": 0.55}
+        data += [_scatter("trial", complete, cost, style), _front_line(complete, cost)]
+    marks: tuple[tuple[str, Entry | None, Trace], ...] = (
+        ("baseline", view.baseline, {"symbol": "diamond", "size": 13, "color": BLACK}),
+        ("winner", wording.winner(view), {"symbol": "star", "size": 18, "color": VERMILION}),
+    )
+    for name, entry, style in marks:
+        point = _point(entry, cost)
+        if entry is not None and point is not None:
+            data.append(_mark(name, entry, point, style))
+    if not data:
+        return None
+    costs = [x for trace in data for x in trace["x"]]
+    return Plot(
+        name=f"tradeoff-{cost.name.replace('_', '-')}",
+        title=f"Accuracy against {figure.lower(cost.title)}",
+        reading="Up and to the left is better: the green steps are the trials that no other trial "
+        "beats in both; the star is the network handed over.",
+        data=data,
+        layout=figure.layout(_axis(cost, costs), {"title": {"text": "Held-out accuracy (%)"}}),
+    )
+
+
+def _point(network: Outcome | Entry | None, cost: Metric) -> tuple[float, float] | None:
+    """Cost and accuracy in their units; None where one of them is unknown."""
+    x, y = figure.value(network, cost), figure.value(network, ACCURACY)
+    if x is None or y is None or not math.isfinite(x + y):
+        return None
+    return cost.scaled(x), ACCURACY.scaled(y)
+
+
+def _axis(cost: Metric, values: Sequence[float]) -> dict[str, Any]:
+    """The cost's axis; logarithmic where the values span a decade."""
+    logarithmic = min(values) > 0 and max(values) / min(values) >= DECADE
+    note = ", log scale" if logarithmic else ""
+    axis: dict[str, Any] = {"title": {"text": f"{cost.title} ({cost.unit}{note})"}}
+    if logarithmic:
+        axis |= {"type": "log", "tickvals": _ticks(min(values), max(values))}
+    return axis
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times the powers of ten, from just under `low` to just over `high`."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = (1, 2, 5) if high / low < 100 * DECADE else (1,)
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    return [tick for tick in ticks if low / 2 < tick < high * 2]
+
+
+def _scatter(name: str, outcomes: Sequence[Outcome], cost: Metric, marker: dict[str, Any]) -> Trace:
+    points = [point for outcome in outcomes if (point := _point(outcome, cost)) is not None]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [x for x, _ in points],
+        "y": [y for _, y in points],
+        "text": [figure.trial_hover(outcome) for outcome in outcomes],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": marker,
+    }
+
+
+def _front_line(outcomes: Sequence[Outcome], cost: Metric) -> Trace:
+    points = [point for outcome in outcomes if (point := _point(outcome, cost)) is not None]
+    best = sorted(points[index] for index in front(points, ("min", "max")))
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": "Pareto front",
+        "x": [x for x, _ in best],
+        "y": [y for _, y in best],
+        "line": {"shape": "hv", "color": GREEN, "width": 2},
+        "hoverinfo": "skip",
+    }
+
+
+def _mark(name: str, entry: Entry, point: tuple[float, float], style: Trace) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": [point[0]],
+        "y": [point[1]],
+        "text": [figure.entry_hover(entry)],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {**style, "line": {"color": "white", "width": 1.5}},
+    }

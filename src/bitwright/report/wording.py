@@ -1,0 +1,134 @@
+"""Networks and studies in words: the same short forms in the terminal and in the report."""
+
+from collections.abc import Sequence
+
+from bitwright.quant.spec import Method, Role, Site
+from bitwright.records import Outcome, Pick, Policy, UnitSpec
+from bitwright.study.view import Entry, StudyView
+
+TIMES = "\N{MULTIPLICATION SIGN}"
+MISSING = "-"
+DEFAULT_GRAIN: dict[Role, str] = {"weight": ":channel", "activation": ":tensor"}
+
+_CODES = {
+    "conv": "c",
+    "depthwise_separable": "d",
+    "inverted_bottleneck": "i",
+    "residual": "r",
+    "max_pool": "max",
+    "average_pool": "avg",
+    "identity": "id",
+    "fully_connected": "fc",
+    "classifier": "out",
+}
+_OFF = (0, "", "0", "no", "none", "None", "false", "False")  # a part that the unit goes without
+_STOPS = {
+    "converged": "the reward converged",
+    "iterations": "the iteration limit was reached",
+    "time": "the time limit was reached",
+    "user": "the user stopped it",
+}
+
+
+def kind_words(kind: str) -> str:
+    """The kind as a reader says it: "inverted bottleneck"."""
+    return kind.replace("_", " ")
+
+
+def unit_words(unit: UnitSpec) -> tuple[str, str]:
+    """The unit in two phrases: ("residual 3x3", "stride 2, width 32, 2 convs")."""
+    params = dict(unit.params)
+    head = kind_words(unit.kind)
+    kernel = params.pop("kernel", None)
+    if kernel is not None:
+        head += f" {kernel}{TIMES}{kernel}"
+    if params.get("stride") == 1:
+        del params["stride"]
+    parts = [_param_words(name, value) for name, value in params.items() if value not in _OFF]
+    return head, ", ".join(parts)
+
+
+def _param_words(name: str, value: Pick) -> str:
+    if name == "squeeze_excite":
+        return "squeeze-excite"
+    if name == "convs":
+        return f"{value} convs"
+    return f"{kind_words(name)} {value}"
+
+
+def method_words(method: Method) -> str:
+    """The method as a reader says it: "4-bit lsq, per channel"."""
+    if not method.quantized:
+        return f"{method.bits}-bit float"
+    return (
+        f"{method.bits}-bit {method.transform}, per {'channel' if method.per_channel else 'tensor'}"
+    )
+
+
+def short_method(text: str, role: Role) -> str:
+    """A method's text without the grain that its role has anyway: "lsq:4"."""
+    return text.removesuffix(DEFAULT_GRAIN[role])
+
+
+def method_of(policy: Policy, unit: UnitSpec, role: Role) -> Method | None:
+    """What the policy assigns to that place; None where the unit has nothing to quantize."""
+    return dict(policy).get(Site(unit.path, role))
+
+
+def structure(units: Sequence[UnitSpec]) -> str:
+    """The units in shorthand, "c3:16 i5:32/2 fc": code, kernel, width, stride other than 1."""
+    return " ".join(_shorthand(unit) for unit in units)
+
+
+def _shorthand(unit: UnitSpec) -> str:
+    params = dict(unit.params)
+    text = _CODES.get(unit.kind, unit.kind) + str(params.get("kernel", ""))
+    if "width" in params and unit.kind != "classifier":
+        text += f":{params['width']}"
+    if params.get("stride", 1) != 1:
+        text += f"/{params['stride']}"
+    return text
+
+
+def bits(units: Sequence[UnitSpec], policy: Policy) -> str:
+    """The bits unit by unit, "w8443 a8484"; "f" stands for full precision."""
+    roles: tuple[tuple[str, Role], ...] = (("w", "weight"), ("a", "activation"))
+    groups = []
+    for letter, role in roles:
+        methods = [method_of(policy, unit, role) for unit in units]
+        digits = "".join(
+            str(method.bits) if method.quantized else "f" for method in methods if method
+        )
+        if digits:
+            groups.append(letter + digits)
+    return " ".join(groups)
+
+
+def first_line(text: str | None) -> str:
+    """The first line of a reason, or that none was given."""
+    lines = (text or "").strip().splitlines()
+    return lines[0] if lines else "no reason was recorded"
+
+
+def ending(view: StudyView) -> str:
+    """How the study stands, as half a sentence."""
+    if view.stopped_by is not None:
+        return _STOPS[view.stopped_by]
+    return {
+        "running": "the search is still running",
+        "interrupted": "the search was interrupted and can go on",
+        "finished": "the search has ended",
+    }[view.state]
+
+
+def winner(view: StudyView) -> Entry | None:
+    """The network handed over: the finally trained one, or until it is there the best trial."""
+    return view.final or view.best
+
+
+def tally(outcomes: Sequence[Outcome]) -> str:
+    """How many trials there are, by state: "40 trials: 35 complete, 4 infeasible, 1 failed"."""
+    states = [outcome.state for outcome in outcomes]
+    parts = [f"{states.count(state)} {state}" for state in dict.fromkeys(sorted(states))]
+    noun = "trial" if len(states) == 1 else "trials"
+    return f"{len(states)} {noun}" + (f": {', '.join(parts)}" if parts else "")

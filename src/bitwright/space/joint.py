@@ -1,0 +1,352 @@
+"""The joint space: structure and quantization as one sequence of decisions (M2, M3.4).
+
+A space is a program that asks questions. `next_choice` replays a genome's picks into it and returns the
+question it stops at; `decode` returns the network it ends with. A question with one answer is not asked.
+What can stand at a place depends on the map that reaches it, so every sequence of answers is a network.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import Any
+
+from bitwright.config import StageConfig
+from bitwright.errors import InvalidGenome, SpaceError
+from bitwright.graph import Graph, GraphBuilder, Shape
+from bitwright.quant.spec import ROLES, Method, Role, Site
+from bitwright.records import Blueprint, Choice, Genome, Pick, Policy, UnitSpec
+from bitwright.space.units import UNITS, Methods, UnitKind
+
+INPUT_METHOD = Method("affine", 8, per_channel=False)
+HEAD = "head"
+Questions = Generator[Choice, Pick, "_Built"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MethodSpace:
+    """The methods each kind of unit may take. `pinned` sites (the first unit, the head) take one.
+
+    `removed` maps (kind, role, method) to the reason why the sensitivity filter took it out.
+    """
+
+    weights: tuple[Method, ...]
+    activations: tuple[Method, ...]
+    pinned: tuple[tuple[Role, Method], ...] = ()
+    removed: tuple[tuple[tuple[str, Role, Method], str], ...] = ()
+
+    def options(self, kind: str, role: Role, *, pinned: bool = False) -> tuple[Method, ...]:
+        """What a unit of that kind may choose from."""
+        if pinned and self.pinned:
+            return (dict(self.pinned)[role],)
+        methods = self.weights if role == "weight" else self.activations
+        gone = {key for key, _ in self.removed}
+        return tuple(method for method in methods if (kind, role, method) not in gone)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Built:
+    """The network as far as the questions have gone."""
+
+    units: tuple[UnitSpec, ...]
+    policy: Policy
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Size:
+    """How many networks a space holds: structures alone, and with every policy."""
+
+    structures: int
+    networks: int
+
+
+class JointSpace:
+    """Every network that the stages and methods describe, for images of one shape and label set."""
+
+    def __init__(
+        self,
+        stages: tuple[StageConfig, ...],
+        methods: MethodSpace,
+        *,
+        input_shape: Shape,
+        classes: int,
+    ) -> None:
+        self.stages = stages
+        self.methods = methods
+        self.input_shape = input_shape
+        self.classes = classes
+        for stage in stages:
+            for kind in stage.kinds:
+                UNITS.get(kind)
+        self.space_id = _digest(stages, methods, input_shape, classes)
+        if not self.size().networks:
+            raise SpaceError(f"the space holds no network: {self._why_empty()}")
+
+    def _questions(self) -> Questions:
+        units: list[UnitSpec] = []
+        policy: list[tuple[Site, Method]] = []
+        shape = self.input_shape
+        for number, stage in enumerate(self.stages):
+            depth = yield from _ask(f"{stage.name}/depth", stage.depth)
+            width = yield from _ask(f"{stage.name}/width", stage.width)
+            stride = yield from _ask(f"{stage.name}/stride", stage.stride)
+            for index in range(int(depth)):
+                path = f"{stage.name}/{index}"
+                step = int(stride) if index == 0 else 1
+                kind = UNITS.get(str((yield from self._ask_kind(path, stage, shape, step))))
+                spec = yield from _ask_fields(path, kind, stage, int(width), step)
+                units.append(spec)
+                pinned = number == 0 and index == 0
+                policy += yield from self._ask_methods(path, kind, pinned=pinned)
+                shape = _shape_after(kind, spec, shape)
+        units.append(UnitSpec(HEAD, "classifier", (("width", self.classes),)))
+        policy += yield from self._ask_methods(HEAD, UNITS.get("classifier"), pinned=True)
+        return _Built(tuple(units), tuple(policy))
+
+    def _ask_kind(
+        self, path: str, stage: StageConfig, shape: Shape, stride: int
+    ) -> Generator[Choice, Pick, Pick]:
+        options = self._kinds_for(stage, shape, stride)
+        if not options:
+            raise InvalidGenome(
+                f"'{path}': none of {', '.join(stage.kinds)} can stand on "
+                f"{'x'.join(map(str, shape))} with stride {stride}: "
+                + "; ".join(self._refusals(stage, shape, stride))
+            )
+        return (yield from _ask(f"{path}/kind", options))
+
+    def _kinds_for(self, stage: StageConfig, shape: Shape, stride: int) -> tuple[str, ...]:
+        return tuple(kind for kind in stage.kinds if not self._refusal(kind, shape, stride))
+
+    def _refusal(self, kind: str, shape: Shape, stride: int) -> str | None:
+        reason = UNITS.get(kind).fits(shape, stride)
+        if reason:
+            return f"{kind}: {reason}"
+        for role in UNITS.get(kind).roles:
+            if not self.methods.options(kind, role):
+                return f"{kind}: no {role} method passed the sensitivity filter"
+        return None
+
+    def _refusals(self, stage: StageConfig, shape: Shape, stride: int) -> list[str]:
+        reasons = (self._refusal(kind, shape, stride) for kind in stage.kinds)
+        return [reason for reason in reasons if reason]
+
+    def _ask_methods(
+        self, path: str, kind: UnitKind, *, pinned: bool
+    ) -> Generator[Choice, Pick, list[tuple[Site, Method]]]:
+        policy = []
+        for role in kind.roles:
+            options = self.methods.options(kind.name, role, pinned=pinned)
+            text = yield from _ask(f"{path}/{role}", tuple(map(str, options)))
+            policy.append((Site(path, role), Method.parse(str(text), role)))
+        return policy
+
+    def next_choice(self, genome: Genome) -> Choice | None:
+        """The next decision after the genome's picks, or None when it is whole.
+
+        InvalidGenome when a pick is not the one asked for, not among its options, or leads nowhere.
+        """
+        choice, _ = self._replay(genome)
+        return choice
+
+    def decode(self, genome: Genome) -> Blueprint:
+        """The network that a whole genome names; InvalidGenome with the reason otherwise."""
+        choice, built = self._replay(genome)
+        if built is None or choice is not None:
+            raise InvalidGenome(f"the genome ends before '{choice.path if choice else '?'}' is picked")
+        return Blueprint(self.input_shape, self.classes, built.units, built.policy)
+
+    def fill(self, answer: Callable[[Choice], Pick]) -> Genome:
+        """The genome that `answer` gives when it is asked every question in turn."""
+        questions = self._questions()
+        picks: list[tuple[str, Pick]] = []
+        try:
+            choice = next(questions)
+            while True:
+                pick = answer(choice)
+                picks.append((choice.path, pick))
+                choice = questions.send(pick)
+        except StopIteration:
+            return Genome(self.space_id, tuple(picks))
+
+    def _replay(self, genome: Genome) -> tuple[Choice | None, _Built | None]:
+        if genome.space_id != self.space_id:
+            raise InvalidGenome(
+                f"the genome is of space {genome.space_id}, this is space {self.space_id}"
+            )
+        questions = self._questions()
+        answered = 0
+        try:
+            choice = next(questions)
+            for path, pick in genome.picks:
+                if path != choice.path:
+                    raise InvalidGenome(f"the genome picks '{path}' where '{choice.path}' is asked")
+                if pick not in choice.options:
+                    raise InvalidGenome(f"'{path}': {pick!r} is none of {list(choice.options)}")
+                answered += 1
+                choice = questions.send(pick)
+        except StopIteration as end:
+            if answered < len(genome.picks):
+                path = genome.picks[answered][0]
+                raise InvalidGenome(f"the network is whole before the pick '{path}'") from end
+            return None, end.value
+        return choice, None
+
+    def declared(self) -> tuple[Choice, ...]:
+        """Every question that can come up, with the union of its options, in asking order."""
+        choices = []
+        for number, stage in enumerate(self.stages):
+            for name in ("depth", "width", "stride"):
+                choices.append(Choice(f"{stage.name}/{name}", getattr(stage, name)))
+            for index in range(max(stage.depth)):
+                pinned = number == 0 and index == 0
+                choices += self._declared_unit(f"{stage.name}/{index}", stage, pinned=pinned)
+        choices += self._declared_methods(HEAD, ["classifier"], pinned=True)
+        return tuple(choice for choice in choices if len(choice.options) > 1)
+
+    def _declared_unit(self, path: str, stage: StageConfig, *, pinned: bool) -> list[Choice]:
+        choices = [Choice(f"{path}/kind", stage.kinds)]
+        kinds = [UNITS.get(kind) for kind in stage.kinds]
+        for field in dict.fromkeys(field for kind in kinds for field in kind.fields):
+            choices.append(Choice(f"{path}/{field}", _field_options(stage, field)))
+        return choices + self._declared_methods(path, list(stage.kinds), pinned=pinned)
+
+    def _declared_methods(self, path: str, kinds: list[str], *, pinned: bool) -> list[Choice]:
+        choices = []
+        for role in ROLES:
+            union: dict[str, None] = {}
+            for kind in kinds:
+                if role in UNITS.get(kind).roles:
+                    options = self.methods.options(kind, role, pinned=pinned)
+                    union.update(dict.fromkeys(map(str, options)))
+            choices.append(Choice(f"{path}/{role}", tuple(union)))
+        return choices
+
+    @functools.cached_property
+    def _head_policies(self) -> int:
+        return self._policies(UNITS.get("classifier"), pinned=True)
+
+    def _policies(self, kind: UnitKind, *, pinned: bool) -> int:
+        count = 1
+        for role in kind.roles:
+            count *= len(self.methods.options(kind.name, role, pinned=pinned))
+        return count
+
+    def size(self) -> Size:
+        """The exact number of networks: counted, not estimated."""
+
+        @functools.cache
+        def from_stage(number: int, shape: Shape) -> Size:
+            if number == len(self.stages):
+                return Size(1, self._head_policies)
+            stage = self.stages[number]
+            total = Size(0, 0)
+            for depth in stage.depth:
+                for width in stage.width:
+                    for stride in stage.stride:
+                        part = from_unit(number, 0, shape, depth, width, stride)
+                        total = Size(
+                            total.structures + part.structures, total.networks + part.networks
+                        )
+            return total
+
+        @functools.cache
+        def from_unit(
+            number: int, index: int, shape: Shape, depth: int, width: int, stride: int
+        ) -> Size:
+            if index == depth:
+                return from_stage(number + 1, shape)
+            stage = self.stages[number]
+            structures = networks = 0
+            for name in self._kinds_for(stage, shape, stride):
+                kind = UNITS.get(name)
+                policies = self._policies(kind, pinned=number == 0 and index == 0)
+                spec = UnitSpec("", name, (("width", width), ("stride", stride)))
+                after = _shape_after(kind, spec, shape)
+                rest = from_unit(number, index + 1, after, depth, width, 1)
+                variants = 1
+                for field in kind.fields:
+                    variants *= len(_field_options(stage, field))
+                structures += variants * rest.structures
+                networks += variants * policies * rest.networks
+            return Size(structures, networks)
+
+        return from_stage(0, self.input_shape)
+
+    def _why_empty(self) -> str:
+        """The first dead end that the smallest answers lead to."""
+        try:
+            self.fill(lambda choice: choice.options[0])
+        except InvalidGenome as dead_end:
+            return str(dead_end)
+        return "no stage has a kind that can stand there"
+
+
+def _ask(path: str, options: Iterable[Pick]) -> Generator[Choice, Pick, Pick]:
+    options = tuple(options)
+    if len(options) == 1:
+        return options[0]
+    return (yield Choice(path, options))
+
+
+def _ask_fields(
+    path: str, kind: UnitKind, stage: StageConfig, width: int, stride: int
+) -> Generator[Choice, Pick, UnitSpec]:
+    params: list[tuple[str, Pick]] = [("stride", stride)]
+    if kind.sets_width:
+        params.insert(0, ("width", width))
+    for field in kind.fields:
+        pick = yield from _ask(f"{path}/{field}", _field_options(stage, field))
+        params.append((field, pick))
+    return UnitSpec(path, kind.name, tuple(params))
+
+
+def _field_options(stage: StageConfig, field: str) -> tuple[Pick, ...]:
+    """A field's options; truth values become 0 and 1, so that a pick is a number or a text."""
+    return tuple(int(x) if isinstance(x, bool) else x for x in getattr(stage, field))
+
+
+def _shape_after(kind: UnitKind, spec: UnitSpec, shape: Shape) -> Shape:
+    """The shape a unit gives, found by building it: the layers themselves are the only authority.
+
+    Fields that do not change the shape may be missing from `spec`.
+    """
+    return _shape_after_cached(kind.name, spec.params, shape)
+
+
+@functools.lru_cache(maxsize=4096)
+def _shape_after_cached(kind: str, params: tuple[tuple[str, Pick], ...], shape: Shape) -> Shape:
+    smallest = {"kernel": 1, "expansion": 1, "squeeze_excite": 0, "convs": 2}
+    spec = UnitSpec("unit", kind, tuple({**smallest, **dict(params)}.items()))
+    build = GraphBuilder(shape, INPUT_METHOD)
+    UNITS.get(kind).expand(build, spec, Methods(INPUT_METHOD, INPUT_METHOD))
+    return build.shape(build.last)
+
+
+def expand(blueprint: Blueprint) -> Graph:
+    """The blueprint's layers, shapes and methods."""
+    build = GraphBuilder(blueprint.input_shape, INPUT_METHOD)
+    policy = dict(blueprint.policy)
+    for spec in blueprint.units:
+        methods = Methods(
+            policy.get(Site(spec.path, "weight"), INPUT_METHOD),
+            policy.get(Site(spec.path, "activation"), INPUT_METHOD),
+        )
+        UNITS.get(spec.kind).expand(build, spec, methods)
+    return build.finish()
+
+
+def _digest(
+    stages: tuple[StageConfig, ...], methods: MethodSpace, input_shape: Shape, classes: int
+) -> str:
+    content: Mapping[str, Any] = {
+        "stages": [stage.model_dump(mode="json") for stage in stages],
+        "weights": [str(method) for method in methods.weights],
+        "activations": [str(method) for method in methods.activations],
+        "pinned": [[role, str(method)] for role, method in methods.pinned],
+        "removed": [[kind, role, str(method)] for (kind, role, method), _ in methods.removed],
+        "input_shape": list(input_shape),
+        "classes": classes,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]

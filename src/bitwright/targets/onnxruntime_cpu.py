@@ -1,0 +1,51 @@
+"""ONNX Runtime on an x86 or ARM processor: integer kernels of 8 bits, weights packed in the file.
+
+Bits below 8 make the file smaller, not faster; what is measured is what is reported.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bitwright.quant.spec import Method, Role
+from bitwright.records import Measurement
+from bitwright.targets.base import Target
+
+if TYPE_CHECKING:
+    from bitwright.export.integer import IntegerModel
+
+
+class OnnxRuntimeCpu(Target):
+    """Integers only: weights and activations of 1 to 8 bits, activations with one grid per tensor.
+
+    `allow_unquantized` lets a study keep full-precision sites to compare against; no integer model
+    holds them, so they cannot be exported.
+    """
+
+    name = "onnxruntime-cpu"
+
+    def __init__(self, *, allow_unquantized: bool = False) -> None:
+        self._allow_unquantized = allow_unquantized
+
+    def supports(self, method: Method, role: Role) -> str | None:
+        """None for integer methods; activations per channel and full precision are refused."""
+        if not method.quantized:
+            if self._allow_unquantized:
+                return None
+            return "the target computes in integers of at most 8 bits"
+        if role == "activation" and method.per_channel:
+            return "integer convolution needs one scale for its whole input"
+        return None
+
+    def export(self, model: "IntegerModel", path: Path, metadata: Mapping[str, str]) -> None:
+        """Writes the packed ONNX file."""
+        from bitwright.export.onnx_file import write
+
+        write(model, path, metadata)
+
+    def measure(self, path: Path) -> dict[str, Measurement]:
+        """latency_ms (batch 1, one thread) and file_bytes."""
+        from bitwright.measure.latency import latency
+
+        size = Measurement(float(path.stat().st_size))
+        return {"latency_ms": latency(path), "file_bytes": size}

@@ -1,0 +1,119 @@
+"""Integer models with random numbers for any graph, to test exporters and targets with."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bitwright.export.integer import Grid, IntegerModel, Layer
+from bitwright.export.packing import code_step
+from bitwright.export.reference import rescale_for, rescales_for_sum, trace
+from bitwright.graph import Graph, Node
+from bitwright.quant.grids import code_range
+from bitwright.quant.spec import Method
+
+SPREAD = 2.5  # a grid's half range, in root mean squares of what falls on it: few codes saturate
+
+
+def random_images(graph: Graph, count: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Random pixels (count, C, H, W) for the graph's input."""
+    return rng.integers(0, 256, (count, *graph.input.shape), np.uint8)
+
+
+def random_model(graph: Graph, rng: np.random.Generator) -> IntegerModel:
+    """A model of that graph with random weights, whose activations fill their grids."""
+    images = random_images(graph, 2, rng)
+    source = graph.input
+    assert source.activation is not None
+    scale = _snapped(1 / 255, source.activation)
+    layers = [Layer(source, _grid(scale, rng.integers(0, 200), 8, (0, 255)))]
+    for at, node in enumerate(graph.nodes[1:], 1):
+        so_far = IntegerModel(Graph(graph.nodes[:at]), tuple(layers))
+        codes = trace(so_far, images)
+        centred = [
+            codes[name].astype(np.float64) - so_far.grid(name).zero_point for name in node.inputs
+        ]
+        layers.append(_layer(so_far, node, centred, rng))
+    return IntegerModel(graph, tuple(layers))
+
+
+def _layer(
+    model: IntegerModel, node: Node, inputs: list[npt.NDArray[Any]], rng: np.random.Generator
+) -> Layer:
+    """The layer with random weights; `inputs` are samples of its inputs' centred codes."""
+    rms = [float(np.sqrt(np.mean(values**2))) + 1e-3 for values in inputs]
+    grids = [model.grid(name) for name in node.inputs]
+    scales = [grid.scale.astype(np.float64) for grid in grids]
+    match node.op:
+        case "conv" | "linear":
+            return _weighted_layer(model, node, inputs[0], rng)
+        case "max_pool":
+            return Layer(node, grids[0])
+        case "add":
+            real = math.hypot(*(r * float(s) for r, s in zip(rms, scales, strict=True)))
+            output = _output(node, real, rng)
+            factors = [scale / output.scale for scale in scales]
+            return Layer(node, output, rescales=rescales_for_sum(factors))
+        case "multiply":
+            scale = scales[0] * scales[1]
+            output = _output(node, rms[0] * rms[1] * float(scale), rng)
+            return Layer(node, output, rescales=(rescale_for(scale / output.scale),))
+        case _:  # the two averages
+            height, width = model.graph.node(node.inputs[0]).shape[1:]
+            area = node.kernel**2 if node.op == "average_pool" else height * width
+            output = _output(node, rms[0] * float(scales[0]), rng)
+            return Layer(node, output, rescales=(rescale_for(scales[0] / output.scale / area),))
+
+
+def _weighted_layer(
+    model: IntegerModel, node: Node, inputs: npt.NDArray[Any], rng: np.random.Generator
+) -> Layer:
+    assert node.weight is not None
+    shape = model.graph.weight_shape(node)
+    grid = _weight_grid(node.weight, shape[0], rng)
+    step = code_step(grid)
+    codes = rng.integers(0, (grid.high - grid.low) // step + 1, shape) * step + grid.low
+    centred = codes - grid.zero_point.reshape(-1, *[1] * (len(shape) - 1))
+    spread = float(np.sqrt(np.mean(centred**2.0))) * math.sqrt(math.prod(shape[1:]))
+    rms_sum = spread * float(inputs.std()) + 1e-3
+    # As batch norm would have it: the sums' mean is taken out, so that no layer dies.
+    mean_sums = centred.reshape(shape[0], -1).sum(1) * inputs.mean()
+    bias = np.rint(rng.normal(0, rms_sum / 3, shape[0]) - mean_sums).astype(np.int32)
+    product = model.grid(node.inputs[0]).scale.astype(np.float64) * grid.scale
+    kernel = (codes.astype(np.int8), grid, bias)
+    if node.activation is None:
+        return Layer(node, None, *kernel)
+    output = _output(node, rms_sum * float(product.mean()), rng)
+    return Layer(node, output, *kernel, (rescale_for(product / output.scale),))
+
+
+def _weight_grid(method: Method, channels: int, rng: np.random.Generator) -> Grid:
+    codes = code_range(method, "weight", signed=True)
+    shape = (channels,) if method.per_channel else ()
+    scale = _snapped(rng.uniform(0.5, 1.5, shape) * 0.2 / 2**method.bits, method)
+    affine = method.transform == "affine"
+    zero = rng.integers(codes.low, codes.high + 1, shape) if affine else np.zeros(shape)
+    return _grid(scale, zero, method.bits, (codes.low, codes.high))
+
+
+def _output(node: Node, real_rms: float, rng: np.random.Generator) -> Grid:
+    assert node.activation is not None
+    codes = code_range(node.activation, "activation", signed=node.signed)
+    ends = (codes.low, codes.high)
+    if node.gate:
+        return _grid(1 / codes.high, 0, node.activation.bits, ends)
+    half_range = max((codes.high - codes.low) / (2 if node.signed else 1), 1)
+    scale = _snapped(real_rms * SPREAD / half_range * rng.uniform(0.8, 1.2), node.activation)
+    return _grid(scale, codes.zero_point, node.activation.bits, ends)
+
+
+def _snapped(scale: npt.ArrayLike, method: Method) -> npt.ArrayLike:
+    """Scales as the method allows them; powers of two make exact ties common."""
+    if method.transform == "power_of_two":
+        return np.exp2(np.rint(np.log2(scale)))
+    return scale
+
+
+def _grid(scale: npt.ArrayLike, zero: npt.ArrayLike, bits: int, ends: tuple[int, int]) -> Grid:
+    return Grid(np.asarray(scale, np.float32), np.asarray(zero, np.int32), bits, *ends)

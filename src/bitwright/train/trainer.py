@@ -1,0 +1,199 @@
+"""Supervised training of a network under its policy (M7.1)."""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from bitwright.config import TrainConfig
+from bitwright.errors import InfeasibleError
+from bitwright.nets.build import QuantNet
+from bitwright.train.batches import Batches
+
+CHECK_EVERY = 20  # steps between looks at the loss: reading it waits for the device
+FREEZE_NORMS_AT = 0.85  # of the training: the rest runs on running statistics, as inference does
+
+Curve = tuple[tuple[float, float, float | None], ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a training run is: `done` and `total` steps, epochs so far, mean loss since the last."""
+
+    done: int
+    total: int
+    epoch: float
+    loss: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Hooks:
+    """What a caller may attach: `judge` gives held-out accuracy, `watch` sees progress.
+
+    `save` is given the state after each epoch, `resume` is such a state to go on from.
+    """
+
+    judge: Callable[[QuantNet], float] | None = None
+    watch: Callable[[Progress], None] | None = None
+    save: Callable[[dict[str, Any]], None] | None = None
+    resume: dict[str, Any] | None = None
+
+
+def train(net: QuantNet, batches: Batches, config: TrainConfig, hooks: Hooks = Hooks()) -> Curve:
+    """Trains `net` in place; returns (epoch, training loss, held-out accuracy or None) per epoch.
+
+    Ends at the step limit, or when the held-out accuracy has not risen for `patience` epochs. Raises
+    InfeasibleError when the loss is no longer a number.
+    """
+    run = _Run(net, batches, config, hooks)
+    return run.to_the_end()
+
+
+class _Run:
+    """One training run: the optimizer, the schedule and the curve so far."""
+
+    def __init__(
+        self, net: QuantNet, batches: Batches, config: TrainConfig, hooks: Hooks
+    ) -> None:
+        self.net, self.batches, self.config, self.hooks = net, batches, config, hooks
+        steps = math.ceil(config.epochs * batches.per_epoch)
+        self.total = max(1, min(steps, config.steps or steps))
+        self._fit_quantizers()
+        self.optimizer = torch.optim.AdamW(
+            _parameter_groups(net, config), lr=config.learning_rate, betas=(0.9, 0.99)
+        )
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
+        self.done = 0
+        self.curve: list[tuple[float, float, float | None]] = []
+
+    def _fit_quantizers(self) -> None:
+        """Lets every quantizer fit its step to real activations before the optimizer reads it."""
+        if self.hooks.resume is None:
+            self.net.train()
+            with torch.no_grad():
+                self.net(next(iter(self.batches))[0])
+
+    def _rate(self, step: int) -> float:
+        """Linear warm-up, then a cosine to zero."""
+        warmup = max(1, round(self.config.warmup * self.total))
+        if step < warmup:
+            return (step + 1) / warmup
+        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, self.total - warmup)))
+
+    def to_the_end(self) -> Curve:
+        """Steps until a rule ends the run."""
+        if self.hooks.resume is not None:
+            self._restore(self.hooks.resume)
+        self.net.train()
+        losses: list[Tensor] = []
+        for images, labels in self._remaining():
+            if self.done == int(FREEZE_NORMS_AT * self.total):
+                self.net.freeze_norms()
+            losses.append(self._step(images, labels))
+            self.done += 1
+            last = self.done == self.total
+            if self.done % CHECK_EVERY == 0 or last:
+                self._look(losses)
+            if (self.done % self.batches.per_epoch == 0 or last) and self._end_epoch(losses):
+                break
+        self.net.eval()
+        return tuple(self.curve)
+
+    def _remaining(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for _, batch in zip(range(self.total - self.done), self.batches, strict=False):
+            yield batch
+
+    def _step(self, images: Tensor, labels: Tensor) -> Tensor:
+        with precision(self.config.precision, images.device):
+            logits = self.net(images)
+        loss = functional.cross_entropy(
+            logits, labels, label_smoothing=self.config.label_smoothing
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0, foreach=True)
+        self.optimizer.step()
+        self.schedule.step()
+        return loss.detach()
+
+    def _look(self, losses: list[Tensor]) -> None:
+        recent = float(torch.stack(losses[-CHECK_EVERY:]).mean())
+        if not math.isfinite(recent):
+            raise InfeasibleError(
+                f"training diverged: the loss was {recent} at step {self.done} of {self.total}"
+            )
+        if self.hooks.watch:
+            epoch = self.done / self.batches.per_epoch
+            self.hooks.watch(Progress(self.done, self.total, epoch, recent))
+
+    def _end_epoch(self, losses: list[Tensor]) -> bool:
+        """Writes the epoch into the curve; True when the run has converged."""
+        accuracy = None
+        if self.hooks.judge:
+            accuracy = self.hooks.judge(self.net)
+            self.net.train()
+        loss = float(torch.stack(losses).mean())
+        losses.clear()
+        self.curve.append((self.done / self.batches.per_epoch, loss, accuracy))
+        if self.hooks.save:
+            self.hooks.save(self._state())
+        return self._converged()
+
+    def _converged(self) -> bool:
+        if self.config.patience is None:
+            return False
+        seen = [accuracy for _, _, accuracy in self.curve if accuracy is not None]
+        if len(seen) <= self.config.patience:
+            return False
+        return max(seen[-self.config.patience :]) <= max(seen[: -self.config.patience])
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "net": self.net.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "generator": self.batches.generator.get_state(),
+            "done": self.done,
+            "curve": self.curve,
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.batches.generator.set_state(state["generator"])
+        self.done = state["done"]
+        self.curve = list(state["curve"])
+        if self.done > FREEZE_NORMS_AT * self.total:
+            self.net.freeze_norms()
+
+
+def _parameter_groups(net: QuantNet, config: TrainConfig) -> list[dict[str, Any]]:
+    """Kernels decay; biases, gains and steps do not."""
+    kernels = [p for name, p in net.named_parameters() if name.endswith(".weight")]
+    others = [p for name, p in net.named_parameters() if not name.endswith(".weight")]
+    return [
+        {"params": kernels, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+
+
+def precision(name: str, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """The autocast that `train.precision` asks for: bfloat16 where the processor multiplies it fast."""
+    wanted = name == "bfloat16" or (name == "auto" and fast_bfloat16(device))
+    if not wanted:
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, torch.bfloat16)
+
+
+def fast_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 is worth using on the device."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    cpu: Any = torch.cpu
+    return bool(cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported())

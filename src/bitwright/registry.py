@@ -41,7 +41,7 @@ class Registry(Generic[T]):
             return entry
         if ":" in name:
             return cast(T, self._import(name))
-        raise ConfigError(f"unknown {self.kind} '{name}'{self._nearest(name)}; {self._known()}")
+        raise ConfigError(f"unknown {self.kind} '{name}'; {self._nearest(name)}{self._known()}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(tuple(self._entries))
@@ -64,7 +64,7 @@ class Registry(Generic[T]):
 
     def _nearest(self, name: str) -> str:
         close = difflib.get_close_matches(name, self._entries, n=1)
-        return f"; did you mean '{close[0]}'?" if close else ""
+        return f"did you mean '{close[0]}'? " if close else ""
 
     def _known(self) -> str:
         return f"known: {', '.join(self._entries) or 'none'}"

@@ -105,9 +105,9 @@ def mutate(
     old = genome.as_dict()
 
     def attempt() -> Genome:
-        changed = {path for path, chance in zip(paths, rng.random(len(paths)), strict=True)
-                   if chance < rate}  # fmt: skip
-        targets = changed or {paths[int(rng.integers(len(paths)))]}
+        turned = rng.random(len(paths)) < rate
+        targets = {path for path, turn in zip(paths, turned, strict=True) if turn}
+        targets = targets or {paths[int(rng.integers(len(paths)))]}
 
         def decide(choice: Choice) -> Pick:
             kept = old.get(choice.path)

@@ -1,6 +1,5 @@
 """Latency of the very file that is shipped: batch 1, one thread, this processor."""
 
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bitwright import processor
 from bitwright.export.names import INPUT
 from bitwright.records import Measurement
 
 NS_PER_MS = 1e6
-CPU_INFO = Path("/proc/cpuinfo")
 
 
 def latency(
@@ -45,7 +44,7 @@ def latency(
     context = (
         ("runtime", "onnxruntime"),
         ("version", onnxruntime.__version__),
-        ("processor", processor_name()),
+        ("processor", processor.name()),
         ("threads", "1"),
         ("batch", "1"),
         ("runs", str(len(times))),
@@ -71,12 +70,3 @@ def summarise(times_ns: npt.NDArray[np.int64], context: tuple[tuple[str, str], .
     """The median in ms; the spread is half the distance between the quartiles."""
     low, median, high = np.percentile(times_ns, [25, 50, 75]) / NS_PER_MS
     return Measurement(float(median), float(high - low) / 2, context)
-
-
-def processor_name() -> str:
-    """The processor's model name, as its system gives it."""
-    if CPU_INFO.is_file():
-        for line in CPU_INFO.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

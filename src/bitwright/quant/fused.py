@@ -24,7 +24,10 @@ from bitwright.measure.processor import processor_name
 logger = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).with_name("kernels.c")
-FLAGS = ("-O3", "-march=native", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC")
+FLAGS = (
+    *("-O3", "-march=native", "-fopenmp", "-fPIC", "-fno-math-errno", "-fno-trapping-math"),
+    *("-fassociative-math", "-fno-signed-zeros"),  # the sums for the step's gradient become vector code
+)
 BLOCK = 8192  # as in kernels.c
 _SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
 

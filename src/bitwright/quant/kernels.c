@@ -36,25 +36,56 @@ static inline float level(float value, float low, float high, int binary) {
     return binary ? (value >= 0 ? high : low) : rintf(value);
 }
 
+static inline float masked(float v, int32_t mask) {
+    int32_t bits;
+    memcpy(&bits, &v, 4);
+    bits &= mask;
+    memcpy(&v, &bits, 4);
+    return v;
+}
+
 static inline long blocks_of(long n) { return (n + BLOCK - 1) / BLOCK; }
 
+/* One block of a row; `BINARY` is known to the compiler, so that each loop becomes vector code. */
+#define DEFINE_BLOCK(TYPE, NAME, KIND, BINARY)                                                     \
+    static void forward_##NAME##_##KIND(const TYPE *restrict x, TYPE *restrict out, long n,        \
+                                        float s, float lo, float hi) {                             \
+        _Pragma("omp simd") for (long i = 0; i < n; i++) {                                         \
+            float value = clamped(load_##NAME(x + i) / s, lo, hi);                                 \
+            store_##NAME(out + i, level(value, lo, hi, BINARY) * s);                               \
+        }                                                                                          \
+    }                                                                                              \
+    static float backward_##NAME##_##KIND(const TYPE *restrict grad, const TYPE *restrict x,       \
+                                          TYPE *restrict to_x, long n, float s, float lo,          \
+                                          float hi) {                                              \
+        float sum = 0;                                                                             \
+        _Pragma("omp simd reduction(+ : sum)") for (long i = 0; i < n; i++) {                      \
+            float raw = load_##NAME(x + i) / s, value = clamped(raw, lo, hi);                      \
+            float slope = load_##NAME(grad + i), code = level(value, lo, hi, BINARY);              \
+            int inside = -(raw == value);                                                          \
+            sum += slope * (code - masked(value, inside));                                         \
+            store_##NAME(to_x + i, masked(slope, inside));                                         \
+        }                                                                                          \
+        return sum;                                                                                \
+    }
+
 #define DEFINE(TYPE, NAME)                                                                         \
+    DEFINE_BLOCK(TYPE, NAME, even, 0)                                                              \
+    DEFINE_BLOCK(TYPE, NAME, sign, 1)                                                              \
     void forward_##NAME(const TYPE *x, TYPE *out, long rows, long n, const float *step,            \
                         long step_stride, const float *low, const float *high, long bound_stride,  \
                         int binary, int threads) {                                                 \
         long per_row = blocks_of(n), total = rows * per_row;                                       \
         _Pragma("omp parallel for schedule(static) num_threads(threads) if (rows * n > 16384)")    \
         for (long block = 0; block < total; block++) {                                             \
-            long row = block / per_row, start = block % per_row * BLOCK;                           \
-            long end = start + BLOCK < n ? start + BLOCK : n;                                      \
+            long row = block / per_row, start = block % per_row * BLOCK, at = row * n + start;     \
+            long size = n - start < BLOCK ? n - start : BLOCK;                                     \
             float s = step[row * step_stride];                                                     \
             float lo = low[row * bound_stride], hi = high[row * bound_stride];                     \
-            const TYPE *from = x + row * n;                                                        \
-            TYPE *to = out + row * n;                                                              \
-            _Pragma("omp simd") for (long i = start; i < end; i++) {                               \
-                float value = clamped(load_##NAME(from + i) / s, lo, hi);                          \
-                store_##NAME(to + i, level(value, lo, hi, binary) * s);                            \
-            }                                                                                      \
+            if (binary)                                                                            \
+                forward_##NAME##_sign(x + at, out + at, size, s, lo, hi);                          \
+            else                                                                                   \
+                forward_##NAME##_even(x + at, out + at, size, s, lo, hi);                          \
         }                                                                                          \
     }                                                                                              \
     /* `partial` has room for rows x blocks sums; `to_step` gets one sum a row. */                 \
@@ -65,20 +96,13 @@ static inline long blocks_of(long n) { return (n + BLOCK - 1) / BLOCK; }
         long per_row = blocks_of(n), total = rows * per_row;                                       \
         _Pragma("omp parallel for schedule(static) num_threads(threads) if (rows * n > 16384)")    \
         for (long block = 0; block < total; block++) {                                             \
-            long row = block / per_row, start = block % per_row * BLOCK;                           \
-            long end = start + BLOCK < n ? start + BLOCK : n;                                      \
+            long row = block / per_row, start = block % per_row * BLOCK, at = row * n + start;     \
+            long size = n - start < BLOCK ? n - start : BLOCK;                                     \
             float s = step[row * step_stride];                                                     \
             float lo = low[row * bound_stride], hi = high[row * bound_stride];                     \
-            const TYPE *g = grad + row * n, *from = x + row * n;                                   \
-            TYPE *to = to_x + row * n;                                                             \
-            float sum = 0;                                                                         \
-            _Pragma("omp simd reduction(+ : sum)") for (long i = start; i < end; i++) {            \
-                float raw = load_##NAME(from + i) / s, value = clamped(raw, lo, hi);               \
-                float slope = load_##NAME(g + i), code = level(value, lo, hi, binary);             \
-                sum += slope * (raw == value ? code - value : code);                               \
-                store_##NAME(to + i, raw == value ? slope : 0.0f);                                 \
-            }                                                                                      \
-            partial[block] = sum;                                                                  \
+            partial[block] =                                                                       \
+                binary ? backward_##NAME##_sign(grad + at, x + at, to_x + at, size, s, lo, hi)     \
+                       : backward_##NAME##_even(grad + at, x + at, to_x + at, size, s, lo, hi);    \
         }                                                                                          \
         for (long row = 0; row < rows; row++) {                                                    \
             double sum = 0;                                                                        \

@@ -14,6 +14,8 @@ from bitwright.quant.grids import code_range
 from bitwright.quant.spec import Method
 
 SPREAD = 2.5  # a grid's half range, in root mean squares of what falls on it: few codes saturate
+NARROW_SPREAD = 1.3  # the same for grids of 1 and 2 bits, lest all codes round to zero
+DEAD = 0.5  # code steps taken for the spread of an input without any
 
 
 def random_images(graph: Graph, count: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
@@ -42,7 +44,7 @@ def _layer(
     model: IntegerModel, node: Node, inputs: list[npt.NDArray[Any]], rng: np.random.Generator
 ) -> Layer:
     """The layer with random weights; `inputs` are samples of its inputs' centred codes."""
-    rms = [float(np.sqrt(np.mean(values**2))) + 1e-3 for values in inputs]
+    rms = [float(np.sqrt(np.mean(values**2))) + DEAD for values in inputs]
     grids = [model.grid(name) for name in node.inputs]
     scales = [grid.scale.astype(np.float64) for grid in grids]
     match node.op:
@@ -104,7 +106,8 @@ def _output(node: Node, real_rms: float, rng: np.random.Generator) -> Grid:
     if node.gate:
         return _grid(1 / codes.high, 0, node.activation.bits, ends)
     half_range = max((codes.high - codes.low) / (2 if node.signed else 1), 1)
-    scale = _snapped(real_rms * SPREAD / half_range * rng.uniform(0.8, 1.2), node.activation)
+    spread = SPREAD if node.activation.bits > 2 else NARROW_SPREAD
+    scale = _snapped(real_rms * spread / half_range * rng.uniform(0.8, 1.2), node.activation)
     return _grid(scale, codes.zero_point, node.activation.bits, ends)
 
 

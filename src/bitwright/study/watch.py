@@ -1,0 +1,44 @@
+"""What a study tells whoever watches it: the terminal's live view, a log, a test."""
+
+import dataclasses
+
+from bitwright.execute.base import Job
+from bitwright.records import Outcome
+from bitwright.study.view import SensitivityRow, StoppedBy
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What lies before a study: known before it starts, so that a watcher can estimate time left."""
+
+    name: str
+    iterations: int
+    batch: int
+    minutes: float | None
+    structures: int
+    networks: int
+
+
+class Watcher:
+    """Hears of everything and does nothing: override what you care about."""
+
+    def planned(self, plan: Plan, done: tuple[Outcome, ...]) -> None:
+        """The study is about to start, or to go on after `done`."""
+
+    def phase(self, name: str, detail: str = "") -> None:
+        """A part begins: "data", "sensitivity", "search", "final", "baseline", "report"."""
+
+    def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:
+        """Sensitivity is known and the space narrowed."""
+
+    def trial_started(self, job: Job) -> None:
+        """A candidate is being built."""
+
+    def progress(self, done: int, total: int, loss: float) -> None:
+        """Training is at step `done` of `total`; other long parts count their own steps."""
+
+    def trial_done(self, outcome: Outcome) -> None:
+        """A trial is recorded."""
+
+    def search_done(self, stopped_by: StoppedBy) -> None:
+        """The loop has ended."""

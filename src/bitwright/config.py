@@ -1,4 +1,4 @@
-"""A study file as a value: every key, its default and its law. YAML in, YAML out, JSON schema for editors."""
+"""A study file as a value: every key, its default and its law; YAML both ways."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -25,12 +25,22 @@ def _listed(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else (value,)
 
 
+def _method(value: Any, role: Role) -> Any:
+    """A method's full text; what is no text is left to pydantic to refuse."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return str(Method.parse(value, role))
+    except ConfigError as error:
+        raise ValueError(str(error)) from error  # pydantic adds the place
+
+
 def _weight_method(value: Any) -> Any:
-    return str(Method.parse(value, "weight")) if isinstance(value, str) else value
+    return _method(value, "weight")
 
 
 def _activation_method(value: Any) -> Any:
-    return str(Method.parse(value, "activation")) if isinstance(value, str) else value
+    return _method(value, "activation")
 
 
 Ints = Annotated[tuple[int, ...], BeforeValidator(_listed), Field(min_length=1)]
@@ -46,14 +56,14 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class AugmentConfig(_Part):
     """Random changes of each training image: mirrored, and shifted by up to `shift` pixels."""
 
     flip: bool = False
-    shift: int = Field(0, ge=0, le=16)
+    shift: int = Field(default=0, ge=0, le=16)
 
 
 class DataConfig(_Part):
@@ -70,8 +80,9 @@ class DataConfig(_Part):
 class StageConfig(_Part):
     """One stretch of the network: `depth` units, each of one of the `kinds`.
 
-    Every key lists the options that the search chooses from. `width` (channels) and `stride` (of the
-    first unit) are chosen once a stage; kind, kernel, expansion, squeeze_excite and convs unit by unit.
+    Every key lists the options that the search chooses from. `width` (channels) and `stride` (of
+    the first unit) are chosen once a stage; kind, kernel, expansion, squeeze_excite and convs unit
+    by unit.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -115,7 +126,7 @@ class SpaceConfig(_Part):
     """The structures to search: a list of stages, or a named template with overrides per stage."""
 
     template: str | None = None
-    stages: tuple[StageConfig, ...] | None = None
+    stages: Annotated[tuple[StageConfig, ...], Field(min_length=1)] | None = None
     override: dict[str, dict[str, Any]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -141,7 +152,8 @@ class PolicyConfig(_Part):
 class QuantizationConfig(_Part):
     """How units may be quantized (M3).
 
-    mode joint: every unit's weights and activations take a method out of `weights` and `activations`.
+    mode joint: every unit's weights and activations take a method out of `weights` and
+    `activations`.
     mode fixed: every unit takes `policy`; only the structure is searched.
     `first_last` pins the first unit and the classifier; without it they follow the rest.
     """
@@ -158,6 +170,13 @@ class QuantizationConfig(_Part):
             raise ValueError("mode 'fixed' needs 'policy', and only that mode takes it")
         return self
 
+    @model_validator(mode="after")
+    def _each_method_once(self) -> Self:
+        for key, methods in (("weights", self.weights), ("activations", self.activations)):
+            if len(set(methods)) != len(methods):
+                raise ValueError(f"'{key}' lists a method twice: {', '.join(methods)}")
+        return self
+
     def methods(self, role: Role) -> tuple[Method, ...]:
         """The methods that a site of this role is chosen from; one alone in fixed mode."""
         if self.policy is not None:
@@ -172,20 +191,20 @@ class QuantizationConfig(_Part):
 class SensitivityConfig(_Part):
     """How sensitivity is measured and what it filters out (M4).
 
-    A method stays when its loss is at or under `threshold`; with `keep`, the least sensitive ones stay.
-    `weights_of` are the parts' weights in the loss; a latency weight above 0 makes the study time runs,
-    which no seed can repeat exactly.
+    A method stays when its loss is at or under `threshold`; with `keep`, the least sensitive ones
+    stay. `accuracy`, `latency` and `memory` are the parts' weights in the loss; a latency weight
+    above 0 makes the study time runs, which no seed can repeat exactly.
     """
 
     enabled: bool = True
     threshold: float | None = 0.05
-    keep: int | None = Field(None, ge=1)
-    images: int = Field(2000, ge=10)
-    epochs: float = Field(1.0, gt=0)
-    tune_steps: int = Field(10, ge=0)
-    accuracy: float = Field(1.0, ge=0)
-    latency: float = Field(0.0, ge=0)
-    memory: float = Field(0.0, ge=0)
+    keep: int | None = Field(default=None, ge=1)
+    images: int = Field(default=2000, ge=10)
+    epochs: float = Field(default=1.0, gt=0)
+    tune_steps: int = Field(default=10, ge=0)
+    accuracy: float = Field(default=1.0, ge=0)
+    latency: float = Field(default=0.0, ge=0)
+    memory: float = Field(default=0.0, ge=0)
 
     @model_validator(mode="before")
     @classmethod
@@ -197,15 +216,17 @@ class SensitivityConfig(_Part):
     @model_validator(mode="after")
     def _one_filter(self) -> Self:
         if (self.threshold is None) == (self.keep is None):
-            raise ValueError("give one filter: 'threshold' (a loss) or 'keep' (a number of methods)")
+            raise ValueError(
+                "give one filter: 'threshold' (a loss) or 'keep' (a number of methods)"
+            )
         return self
 
 
 class ConvergenceConfig(_Part):
     """Stop when the reward's relative change over `window` iterations stays under `threshold`."""
 
-    window: int = Field(10, ge=2)
-    threshold: float = Field(0.001, ge=0)
+    window: int = Field(default=10, ge=2)
+    threshold: float = Field(default=0.001, ge=0)
 
 
 class SearchConfig(_Part):
@@ -213,18 +234,18 @@ class SearchConfig(_Part):
 
     controller: str = "evolution"
     options: dict[str, Any] = Field(default_factory=dict)
-    iterations: int = Field(50, ge=1)
+    iterations: int = Field(default=50, ge=1)
     convergence: ConvergenceConfig | None = None
-    minutes: float | None = Field(None, gt=0)
+    minutes: float | None = Field(default=None, gt=0)
     result: Literal["best", "last"] = "best"
-    seed: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0)
 
 
 class MetricConfig(_Part):
     """A metric's place in the reward."""
 
-    weight: float = Field(1.0, gt=0)
-    reference: float = Field(1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0)
+    reference: float = Field(default=1.0, gt=0)
 
 
 class RewardConfig(_Part):
@@ -236,21 +257,22 @@ class RewardConfig(_Part):
 
 
 class TrainConfig(_Part):
-    """Training under the policy (M7). `images` trains on a random part of the data, drawn once a trial.
+    """Training under the policy (M7).
 
-    It ends after `epochs` or `steps`, whichever comes first, or when the held-out accuracy, looked at
-    after every epoch, has not risen for `patience` epochs.
+    `images` trains on a random part of the data, drawn once a trial. It ends after `epochs` or
+    `steps`, whichever comes first, or when the held-out accuracy, looked at after every epoch, has
+    not risen for `patience` epochs.
     """
 
-    epochs: float = Field(2.0, gt=0)
-    steps: int | None = Field(None, ge=1)
-    images: int | None = Field(None, ge=1)
-    batch: int = Field(128, ge=2)
-    learning_rate: float = Field(0.004, gt=0)
-    weight_decay: float = Field(0.0001, ge=0)
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    warmup: float = Field(0.05, ge=0, lt=1)
-    patience: int | None = Field(None, ge=1)
+    epochs: float = Field(default=2.0, gt=0)
+    steps: int | None = Field(default=None, ge=1)
+    images: int | None = Field(default=None, ge=1)
+    batch: int = Field(default=128, ge=2)
+    learning_rate: float = Field(default=0.004, gt=0)
+    weight_decay: float = Field(default=0.0001, ge=0)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    patience: int | None = Field(default=None, ge=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     fused: Literal["auto", "on", "off"] = "auto"
 
@@ -284,7 +306,7 @@ class StudyConfig(_Part):
 
     @classmethod
     def from_mapping(cls, data: Any, *, source: str = "study") -> "StudyConfig":
-        """The study that a mapping describes; ConfigError names the key, the value and the remedy."""
+        """The study that a mapping describes; ConfigError names key, value and remedy."""
         if not isinstance(data, Mapping):
             raise ConfigError(f"{source}: a study is a mapping of keys, got {type(data).__name__}")
         try:
@@ -302,42 +324,67 @@ class StudyConfig(_Part):
             raise ConfigError(f"study file '{path}' cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise ConfigError(f"study file '{path}' is not UTF-8 text") from error
+        return cls.from_text(text, overrides, source=f"study file '{path}'")
+
+    @classmethod
+    def from_text(
+        cls, text: str, overrides: Sequence[str] = (), *, source: str = "study"
+    ) -> "StudyConfig":
+        """The study in a YAML text."""
         try:
             data = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise ConfigError(f"study file '{path}' is not valid YAML: {_one_line(error)}") from error
+            raise ConfigError(f"{source} is not valid YAML: {_one_line(error)}") from error
         for override in overrides:
             data = _overridden(data, override)
-        return cls.from_mapping(data, source=str(path))
+        return cls.from_mapping(data, source=source)
 
     def to_yaml(self) -> str:
         """The study as YAML, every default written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, width=100)
 
 
-def _overridden(data: Any, override: str) -> dict[str, Any]:
+_SHORT_FORMS = {"data": "name", "space": "template"}  # "data: digits" says "data: {name: digits}"
+
+
+def _overridden(data: Any, override: str) -> Any:
     key, equals, text = override.partition("=")
     if not equals:
         raise ConfigError(f"--set '{override}': write key=value, for example search.iterations=20")
-    result = dict(data) if isinstance(data, Mapping) else {}
-    place = result
-    *parents, leaf = key.strip().split(".")
-    for parent in parents:
-        below = place.get(parent)
-        if isinstance(below, str):  # "data: digits" is short for "data: {name: digits}"
-            below = {"template" if parent == "space" else "name": below}
-        place[parent] = dict(below) if isinstance(below, Mapping) else {}
-        place = place[parent]
     try:
-        place[leaf] = yaml.safe_load(text)
+        value = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set '{override}': '{text}' is not valid YAML") from error
-    return result
+    first, *rest = key.strip().split(".")
+    short = data.get(first) if isinstance(data, Mapping) else None
+    if rest and first in _SHORT_FORMS and isinstance(short, str):
+        data = {**data, first: {_SHORT_FORMS[first]: short}}
+    return _with(data, [first, *rest], value, override)
+
+
+def _with(place: Any, parts: Sequence[str], value: Any, override: str) -> Any:
+    """A copy of `place` that holds the value at the path `parts`; a list's items go by number."""
+    if not parts:
+        return value
+    part, *rest = parts
+    if isinstance(place, list):
+        if not part.isdecimal() or int(part) >= len(place):
+            raise ConfigError(
+                f"--set '{override}': '{part}' is no item of a list of {len(place)}; "
+                f"write a number from 0 to {len(place) - 1}"
+            )
+        at = int(part)
+        return [*place[:at], _with(place[at], rest, value, override), *place[at + 1 :]]
+    known = dict(place) if isinstance(place, Mapping) else {}
+    return {**known, part: _with(known.get(part), rest, value, override)}
 
 
 def explain(error: ValidationError, root: type[BaseModel] | None = None) -> str:
-    """The first failure in one line: key, what is wrong, and the nearest known key."""
-    first = error.errors(include_url=False)[0]
+    """One failure in one line: key, what is wrong, and the nearest known key.
+
+    Unknown keys come first: a misspelt key is often what another one is missed for.
+    """
+    first = min(error.errors(include_url=False), key=lambda e: e["type"] != "extra_forbidden")
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         *parents, key = first["loc"]
@@ -358,9 +405,8 @@ def _keys_at(root: type[BaseModel], parents: Sequence[str | int]) -> list[str]:
     """The keys that the part of the study at `parents` knows."""
     model: Any = root
     for part in parents:
-        if isinstance(part, int):
-            continue
-        model = _model_in(model.model_fields[part].annotation)
+        field = model.model_fields.get(part)  # None for a list's number or a mapping's own key
+        model = (field and _model_in(field.annotation)) or model
     return list(model.model_fields)
 
 

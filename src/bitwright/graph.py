@@ -1,7 +1,7 @@
 """A network as a list of layers with shapes and quantization methods: pure values, no tensors.
 
-The space decodes a genome into a `Graph`; the torch network, the costs, the integer model and the ONNX file are
-all made from it, so what is counted, trained and shipped cannot drift apart.
+The space decodes a genome into a `Graph`; the torch network, the costs, the integer model and the
+ONNX file are all made from it, so what is counted, trained and shipped cannot drift apart.
 """
 
 import dataclasses
@@ -28,9 +28,10 @@ Shape = tuple[int, ...]
 class Node:
     """One layer. Shapes leave the batch out: (C, H, W), or (C,) after global pooling.
 
-    `activation` is the method of the layer's output; None means that codes pass unchanged (max pooling) or that
-    the output is the network's logits. `signed` is False where a ReLU ends the layer: its output is not negative.
-    `gate` marks an output on the fixed range 0 to 1 (the squeeze-excite gate, a hard sigmoid by saturation).
+    `activation` is the method of the layer's output; None means that codes pass unchanged (max
+    pooling) or that the output is the network's logits. `signed` is False where a ReLU ends the
+    layer: its output is not negative. `gate` marks an output on the fixed range 0 to 1 (the
+    squeeze-excite gate, a hard sigmoid by saturation).
     """
 
     name: str
@@ -72,7 +73,7 @@ class Graph:
         raise KeyError(name)
 
     def weight_shape(self, node: Node) -> Shape:
-        """The shape of a layer's kernel: (out, in / groups, k, k) or (out, in); () where it has none."""
+        """The shape of a layer's kernel: (out, in / groups, k, k), (out, in), or () without one."""
         if node.op == "conv":
             cin = self.node(node.inputs[0]).shape[0]
             return (node.shape[0], cin // node.groups, node.kernel, node.kernel)
@@ -82,7 +83,7 @@ class Graph:
 
 
 class GraphBuilder:
-    """Appends layers, working out each one's shape. A unit's `expand` function is given one of these."""
+    """Appends layers, working out each one's shape; a unit's `expand` is given one of these."""
 
     def __init__(self, input_shape: Shape, input_method: Method) -> None:
         self._nodes: dict[str, Node] = {}
@@ -199,7 +200,7 @@ class GraphBuilder:
     def pool(
         self, name: str, source: str, *, unit: str, mode: str, size: int, activation: Method
     ) -> str:
-        """Pooling over size x size windows without overlap; what does not fill a window is left out."""
+        """Pooling over size x size windows that do not overlap; a rest is left out."""
         channels, height, wide = self.shape(source)
         if min(height, wide) < size:
             raise InvalidGenome(f"'{name}': {size}x{size} pooling on a {height}x{wide} map")

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from bitwright.errors import StoreError
+from bitwright.errors import ConfigError, StoreError
 from bitwright.quant.spec import Method, Role, Site
 
 SCHEMA_VERSION = 1
@@ -90,10 +90,10 @@ class Measurement:
 class Outcome:
     """What became of one trial; stored before any controller sees it.
 
-    `reward` is always a number: an infeasible or failed candidate gets a negative one that grows with the
-    violation, so that a controller can learn from it. `curve` holds (epoch, training loss, held-out accuracy or
-    None). `seconds` gives the time of each part: build, train, export, measure. `model` is the exported file's path
-    relative to the study's folder, where it was kept.
+    `reward` is always a number: an infeasible or failed candidate gets a negative one that grows
+    with the violation, so that a controller can learn from it. `curve` holds (epoch, training loss,
+    held-out accuracy or None). `seconds` gives the time of each part (build, train, export,
+    measure). `model` is the exported file's path relative to the study's folder, where it was kept.
     """
 
     number: int
@@ -148,18 +148,24 @@ def outcome_to_json(outcome: Outcome) -> str:
 
 
 def outcome_from_json(text: str) -> Outcome:
-    """The outcome that `outcome_to_json` wrote; StoreError for a newer schema or a broken record."""
+    """The outcome that `outcome_to_json` wrote; StoreError for a newer or a broken record."""
     try:
         data = json.loads(text)
-        version = data["schema"]
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        version = int(data["schema"])
+        if version <= SCHEMA_VERSION:
+            return _outcome(data)
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
         raise StoreError(
-            f"a trial's record cannot be read ({error}); restore the database"
+            f"a trial's record cannot be read ({type(error).__name__}: {error}); "
+            "restore the database"
         ) from error
-    if version > SCHEMA_VERSION:
-        raise StoreError(
-            f"a trial's record has schema {version}, this program knows {SCHEMA_VERSION}; update bitwright"
-        )
+    raise StoreError(
+        f"a trial's record has schema {version}, this program knows {SCHEMA_VERSION}; "
+        "update bitwright"
+    )
+
+
+def _outcome(data: Mapping[str, Any]) -> Outcome:
     return Outcome(
         number=data["number"],
         iteration=data["iteration"],

@@ -105,9 +105,17 @@ class Reward:
         values = {name: _value(measured, name) for name in self._metrics}
         return _SCORES[self.transform](values, self._metrics)
 
-    def violations(self, measured: Mapping[str, float]) -> tuple[Violation, ...]:
-        """The hard limits that these measurements break."""
-        found = (Violation(name, _value(measured, name), at) for name, at in self._limits.items())
+    def violations(
+        self, measured: Mapping[str, float], *, only_known: bool = False
+    ) -> tuple[Violation, ...]:
+        """The hard limits that these measurements break.
+
+        With `only_known`, limits on metrics that are not measured yet are left for later.
+        """
+        limits = self._limits.items()
+        if only_known:
+            limits = {name: at for name, at in limits if name in measured}.items()
+        found = (Violation(name, _value(measured, name), at) for name, at in limits)
         return tuple(violation for violation in found if violation.excess > 0)
 
     @staticmethod

@@ -1,0 +1,1 @@
+"""Graphs as torch networks that train under their policy."""

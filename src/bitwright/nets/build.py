@@ -20,9 +20,7 @@ class QuantNet(nn.Module):
         self.input_zero = input_zero
         self.input_step: Tensor
         self.register_buffer("input_step", torch.tensor(input_step))
-        self.layers = nn.ModuleDict(
-            {node.name: layer_for(node, graph) for node in graph.nodes[1:]}
-        )
+        self.layers = nn.ModuleDict({node.name: layer_for(node, graph) for node in graph.nodes[1:]})
         self._source = self._grid_sources()
         self._last_use = {name: node.name for node in graph.nodes for name in node.inputs}
 
@@ -41,13 +39,14 @@ class QuantNet(nn.Module):
         return found
 
     def _step(self, name: str) -> Tensor | None:
-        """The step of a node's output as it stands; None in full precision."""
+        """The one step of a node's output as it stands; None without one for the whole tensor."""
         name = self._source[name]
         if name == "input":
             return self.input_step
         quantizer = self.layer(name).output
         step_now = getattr(quantizer, "step_now", None)
-        return None if step_now is None else step_now().detach()
+        step = None if step_now is None else step_now().detach()
+        return None if step is None or step.ndim else step
 
     def forward(self, codes: Tensor) -> Tensor:
         """Logits (N, classes) of images given as codes 0 to 255."""
@@ -85,6 +84,8 @@ class QuantNet(nn.Module):
         layers = {"input": Layer(self.graph.input, input_grid)}
         for node in self.graph.nodes[1:]:
             grids = [layers[name].output for name in node.inputs]
-            layers[node.name] = self.layer(node.name).to_integer(*(g for g in grids if g is not None))
+            layers[node.name] = self.layer(node.name).to_integer(
+                *(g for g in grids if g is not None)
+            )
         self.train(training)
         return IntegerModel(self.graph, tuple(layers.values()))

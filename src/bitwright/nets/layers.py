@@ -1,25 +1,29 @@
 """The torch side of each graph node: trains under its quantizers, and states itself in integers.
 
-A layer's output always lies on its quantizer's grid (M7.1). In evaluation mode a layer computes, in real
-numbers, exactly what its integer form computes: batch norm folded, bias rounded to the accumulator's grid.
+A layer's output always lies on its quantizer's grid (M7.1). In evaluation mode a layer computes, in
+real numbers, exactly what its integer form computes: batch norm folded, bias rounded to the
+accumulator's grid.
 """
 
 import abc
+import dataclasses
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from bitwright.errors import ExportError
 from bitwright.export.integer import Grid, Layer, Rescale
-from bitwright.export.reference import rescale_for
+from bitwright.export.reference import rescale_for, rescales_for_sum
 from bitwright.graph import Graph, Node
 from bitwright.quant.spec import Method, Role
-from bitwright.quant.transforms import Place, transform_of
+from bitwright.quant.transforms import Place, Quantizer, transform_of
 from bitwright.quant.transforms.fixed import FullPrecision, GateQuantizer
 
 EPSILON = 1e-5
 MOMENTUM = 0.1
+LARGEST_BIAS = 2.0**30  # accumulator steps: leaves the products as much room again
 SMALLEST_GAIN = 1e-3  # batch norm's gain keeps its sign, so that a folded scale stays positive
 
 
@@ -35,9 +39,18 @@ class NodeLayer(nn.Module, abc.ABC):
         """The grid of the layer's output; None for logits and where codes pass unchanged."""
         if isinstance(self.output, nn.Identity):
             return None
-        if isinstance(self.output, FullPrecision):
-            raise TypeError(f"'{self.node.name}' is in full precision; it has no integer form")
-        return self.output.grid()  # type: ignore[operator,no-any-return] # a Quantizer
+        if not isinstance(self.output, Quantizer):
+            raise self._no_integer_form("its activation is in full precision")
+        grid = self.output.grid()
+        if grid.scale.ndim:
+            raise self._no_integer_form("its activation has a scale per channel, sums need one")
+        return grid
+
+    def _no_integer_form(self, reason: str) -> ExportError:
+        return ExportError(
+            f"layer '{self.node.name}' has no integer form: {reason}; "
+            "choose weights of 1 to 8 bits, and activations of 1 to 8 bits per tensor"
+        )
 
     @abc.abstractmethod
     def to_integer(self, *grids: Grid) -> Layer:
@@ -94,14 +107,17 @@ class WeightLayer(NodeLayer):
     def forward(self, x: Tensor, step: Tensor | None = None) -> Tensor:
         """The layer's output. `step` is the input's, for rounding the bias in evaluation mode."""
         weight, bias = self.folded()
-        return self.output(self.linear_map(x, weight, self._on_grid(bias, step)))  # type: ignore[no-any-return]
+        sums = self.linear_map(x, weight, self._on_grid(bias, step))
+        if self.node.activation is None:  # logits: integers tie where rounded sums of floats do not
+            return self._on_grid(sums, step)
+        return self.output(sums)  # type: ignore[no-any-return]
 
-    def _on_grid(self, bias: Tensor, step: Tensor | None) -> Tensor:
-        """The bias as the integer model will hold it: a whole number of accumulator steps."""
+    def _on_grid(self, x: Tensor, step: Tensor | None) -> Tensor:
+        """`x` (..., out) as the integer model holds it: a whole number of accumulator steps."""
         if step is None or isinstance(self.quantize_weight, nn.Identity):
-            return bias
+            return x
         unit = self.weight_step() * step
-        return bias + (torch.round(bias / unit) * unit - bias).detach()
+        return x + (torch.round(x / unit) * unit - x).detach()
 
     def weight_step(self) -> Tensor:
         """The folded kernel's step, () or (out,)."""
@@ -110,17 +126,23 @@ class WeightLayer(NodeLayer):
 
     def weight_grid(self) -> Grid:
         """The folded kernel's grid."""
-        grid: Grid = self.quantize_weight.grid()  # type: ignore[operator]
+        if not isinstance(self.quantize_weight, Quantizer):
+            raise self._no_integer_form("its weights are in full precision")
+        grid = self.quantize_weight.grid()
         return Grid(
-            self.weight_step().detach().cpu().numpy(), grid.zero_point, grid.bits, grid.low, grid.high
+            self.weight_step().detach().cpu().numpy(),
+            grid.zero_point,
+            grid.bits,
+            grid.low,
+            grid.high,
         )
 
     @torch.no_grad()
     def to_integer(self, *grids: Grid) -> Layer:
         """Codes, bias and multipliers."""
         (source,) = grids
-        grid = self.weight_grid()
         weight, bias = self.folded()
+        grid = _room_for_bias(self.weight_grid(), bias, source)
         spread = (-1,) + (1,) * (weight.ndim - 1) if grid.scale.ndim else ()
         scale, zero = grid.scale.reshape(spread), grid.zero_point.reshape(spread)
         codes = np.rint(weight.detach().cpu().double().numpy() / scale) + zero
@@ -136,18 +158,28 @@ class WeightLayer(NodeLayer):
             output,
             codes=codes.astype(np.int8),
             weights=grid,
-            bias=whole.clip(-(2**31), 2**31 - 1).astype(np.int32),
+            bias=whole.astype(np.int32),
             rescales=rescales,
         )
+
+
+def _room_for_bias(grid: Grid, bias: Tensor, source: Grid) -> Grid:
+    """The weights' grid with a step that is at least what an int32 bias needs.
+
+    A channel that died in training has a step near zero; beside its bias, coarser weights are exact.
+    """
+    reach = np.abs(bias.detach().cpu().double().numpy()) / (LARGEST_BIAS * source.scale)
+    needed = reach if grid.scale.ndim else reach.max()
+    return dataclasses.replace(grid, scale=np.maximum(grid.scale, needed).astype(np.float32))
 
 
 class ConvNorm(WeightLayer):
     """Convolution, batch norm, quantizer; the norm folded into kernel and bias as it is exported.
 
-    With one step per output channel, folding changes only the steps: the codes trained are the codes
-    shipped. With one step per tensor, the kernel is multiplied by the running gain before it is
-    quantized, and the batch's own statistics normalise what comes out (after arXiv 1806.08342, 3.2.2).
-    `frozen` makes training use the running statistics, as inference does.
+    With one step per output channel, folding changes only the steps: the codes trained are the
+    codes shipped. With one step per tensor, the kernel is multiplied by the running gain before it
+    is quantized, and the batch's own statistics normalise what comes out (after arXiv 1806.08342,
+    3.2.2). `frozen` makes training use the running statistics, as inference does.
     """
 
     def __init__(self, node: Node, graph: Graph) -> None:
@@ -217,21 +249,21 @@ class Add(NodeLayer):
     """The sum of two maps, brought onto one grid."""
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """a + b on the output's grid."""
+        """The sum on the output's grid."""
         return self.output(a + b)  # type: ignore[no-any-return]
 
     def to_integer(self, *grids: Grid) -> Layer:
         """One multiplier an operand, to be added before rounding."""
         output = _given(self.output_grid())
         ratios = [grid.scale.astype(np.float64) / output.scale for grid in grids]
-        return Layer(self.node, output, rescales=tuple(rescale_for(ratio) for ratio in ratios))
+        return Layer(self.node, output, rescales=rescales_for_sum(ratios))
 
 
 class Multiply(NodeLayer):
     """A map scaled channel by channel."""
 
     def forward(self, x: Tensor, gate: Tensor) -> Tensor:
-        """x (N, C, H, W) times gate (N, C)."""
+        """Maps (N, C, H, W) times gates (N, C)."""
         return self.output(x * gate[:, :, None, None])  # type: ignore[no-any-return]
 
     def to_integer(self, *grids: Grid) -> Layer:
@@ -254,7 +286,11 @@ class MaxPool(NodeLayer):
 
 
 class AveragePool(NodeLayer):
-    """The mean of each window, or of the whole map."""
+    """The mean of each window, or of the whole map: of `window` values."""
+
+    def __init__(self, node: Node, window: int) -> None:
+        super().__init__(node)
+        self.window = window
 
     def forward(self, x: Tensor) -> Tensor:
         """The mean on the output's grid."""
@@ -265,11 +301,8 @@ class AveragePool(NodeLayer):
     def to_integer(self, *grids: Grid) -> Layer:
         """A multiplier for the sum over the window."""
         output = _given(self.output_grid())
-        return Layer(
-            self.node, output, rescales=(rescale_for(grids[0].scale / self.window / output.scale),)
-        )
-
-    window: float = 1.0
+        ratio = grids[0].scale.astype(np.float64) / self.window / output.scale
+        return Layer(self.node, output, rescales=(rescale_for(ratio),))
 
 
 def _given(grid: Grid | None) -> Grid:
@@ -282,10 +315,8 @@ def layer_for(node: Node, graph: Graph) -> NodeLayer:
     if node.op in ("conv", "linear"):
         return ConvNorm(node, graph) if node.batch_norm else WeightLayer(node, graph)
     if node.op in ("average_pool", "global_average_pool"):
-        layer = AveragePool(node)
-        shape = graph.node(node.inputs[0]).shape
         whole = node.op == "global_average_pool"
-        layer.window = float(shape[1] * shape[2] if whole else node.kernel**2)
-        return layer
+        height, width = graph.node(node.inputs[0]).shape[1:] if whole else (node.kernel,) * 2
+        return AveragePool(node, height * width)
     simple: dict[str, type[NodeLayer]] = {"add": Add, "multiply": Multiply, "max_pool": MaxPool}
     return simple[node.op](node)

@@ -1,0 +1,1 @@
+"""Quantization: methods as values, transforms that train, their oracle."""

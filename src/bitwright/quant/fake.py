@@ -1,11 +1,11 @@
-"""Fake quantization: real values moved onto a method's grid in the forward pass, gradients let through.
+"""Fake quantization: real values onto a method's grid on the way forward, gradients let through.
 
-One pair of formulas serves every transform with evenly spaced levels. The gradients are those of LSQ
-(arXiv 1902.08153): inside the range dx = 1 and ds = round(v) - v; outside dx = 0 and ds = the bound. A
-transform whose step is not learned passes a step that needs no gradient.
+One pair of formulas serves every transform with evenly spaced levels. The gradients are those of
+LSQ (arXiv 1902.08153): inside the range dx = 1 and ds = round(v) - v; outside dx = 0 and ds = the
+bound. A transform whose step is not learned passes a step that needs no gradient.
 
-On the CPU the formulas run as compiled C (fused.py), which passes over memory once; elsewhere, or without a C
-compiler, they run as written here. The numbers are the same.
+On the CPU the formulas run as compiled C (fused.py), which passes over memory once; elsewhere, or
+without a C compiler, they run as written here. The numbers are the same.
 """
 
 from typing import Any
@@ -28,8 +28,10 @@ def use_fused(on: bool) -> None:
 
 
 def _level(value: Tensor, low: Tensor, high: Tensor, binary: bool) -> Tensor:
-    """The code nearest to a value that lies within the range; with two levels, zero goes up."""
-    return torch.where(value >= 0, high, low) if binary else torch.round(value)
+    """The code nearest to a value within the range; of two levels zero takes the upper one."""
+    if not binary:
+        return torch.round(value)
+    return torch.where(value >= 0, high, torch.where(value < 0, low, value))
 
 
 def _forward(x: Tensor, step: Tensor, low: Tensor, high: Tensor, binary: bool) -> Tensor:
@@ -50,7 +52,7 @@ def _backward(
 
 
 class _FakeQuantize(torch.autograd.Function):
-    """The pair of formulas as one differentiable step; only `x` and `step` are kept for the way back."""
+    """The pair of formulas as one differentiable step, which keeps only `x` for the way back."""
 
     @staticmethod
     def forward(
@@ -80,10 +82,11 @@ def fake_quantize(
 ) -> Tensor:
     """`x` on the grid of whole multiples of `step`, clipped to `low`..`high`; same shape and dtype.
 
-    `step` has shape () or (C, 1) for `x` of shape (C, ...). `low` and `high` are centred codes, shaped
-    like the step or (). `damping` scales the step's gradient. `binary` has the two levels -step and +step.
+    `step` has shape () or (C, 1) for `x` of shape (C, ...). `low` and `high` are centred codes,
+    shaped like the step or (). `damping` scales the step's gradient. `binary` has the two levels
+    -step and +step.
     """
-    step = step.float()
+    step = step.float().contiguous()
     if step.ndim:
         return _apply(x.flatten(1), step, low, high, damping, binary).view(x.shape)
     if x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):

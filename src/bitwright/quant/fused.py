@@ -1,15 +1,14 @@
 """The fake-quantization formulas as compiled C, built once per machine in about a second.
 
-Built with the system's C compiler and loaded with ctypes: no start-up cost beyond the first build, a few
-microseconds a call, any shape (docs/decisions/0001-fused-fake-quant.md compares it with torch.compile). It
-shares torch's own OpenMP threads, so that two thread pools never compete.
+Built with the system's C compiler and loaded with ctypes: no start-up cost beyond the first build,
+a few microseconds a call, any shape (docs/decisions/0001-fused-fake-quant.md compares it with
+torch.compile). It shares torch's own OpenMP threads, so that two thread pools never compete.
 """
 
 import ctypes
 import functools
 import hashlib
 import logging
-import os
 import shutil
 import subprocess
 import tempfile
@@ -19,14 +18,14 @@ import platformdirs
 import torch
 from torch import Tensor
 
-from bitwright.measure.processor import processor_name
+from bitwright import processor
 
 logger = logging.getLogger(__name__)
 
 SOURCE = Path(__file__).with_name("kernels.c")
 FLAGS = (
     *("-O3", "-march=native", "-fopenmp", "-fPIC", "-fno-math-errno", "-fno-trapping-math"),
-    *("-fassociative-math", "-fno-signed-zeros"),  # the sums for the step's gradient become vector code
+    *("-fassociative-math", "-fno-signed-zeros"),  # the sums become vector code
 )
 BLOCK = 8192  # as in kernels.c
 _SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
@@ -63,7 +62,7 @@ def _library() -> ctypes.CDLL | None:
 
 def _cached_path() -> Path:
     """Where the library of this source, these flags and this processor lies."""
-    key = SOURCE.read_bytes() + " ".join(FLAGS).encode() + processor_name().encode()
+    key = SOURCE.read_bytes() + " ".join(FLAGS).encode() + processor.name().encode()
     name = f"kernels-{hashlib.sha256(key).hexdigest()[:16]}.so"
     return Path(platformdirs.user_cache_dir("bitwright")) / name
 
@@ -75,7 +74,7 @@ def _build(compiler: str, path: Path) -> None:
         code, library = Path(folder) / "kernels.o", Path(folder) / "kernels.so"
         _run(compiler, *FLAGS, "-c", str(SOURCE), "-o", str(code))
         _run(compiler, "-shared", str(code), "-o", str(library), "-lm")
-        os.replace(library, path)
+        library.replace(path)
 
 
 def _run(*command: str) -> None:

@@ -33,7 +33,7 @@ static inline float clamped(float v, float low, float high) {
 }
 
 static inline float level(float value, float low, float high, int binary) {
-    return binary ? (value >= 0 ? high : low) : rintf(value);
+    return binary ? (value >= 0 ? high : value < 0 ? low : value) : rintf(value); /* NaN stays */
 }
 
 static inline float masked(float v, int32_t mask) {

@@ -49,7 +49,7 @@ class Method:
 
     @classmethod
     def parse(cls, text: str, role: Role = "weight") -> "Method":
-        """The method that `text` names; without a grain, weights go per channel, activations per tensor."""
+        """The method that `text` names; the grain defaults to weights' channels, one otherwise."""
         match = _TEXT.fullmatch(text.strip())
         if match is None:
             raise ConfigError(

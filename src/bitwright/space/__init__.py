@@ -1,0 +1,1 @@
+"""The space of networks: what can be chosen, and what it becomes."""

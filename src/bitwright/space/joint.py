@@ -1,8 +1,9 @@
 """The joint space: structure and quantization as one sequence of decisions (M2, M3.4).
 
-A space is a program that asks questions. `next_choice` replays a genome's picks into it and returns the
-question it stops at; `decode` returns the network it ends with. A question with one answer is not asked.
-What can stand at a place depends on the map that reaches it, so every sequence of answers is a network.
+A space is a program that asks questions. `next_choice` replays a genome's picks into it and returns
+the question it stops at; `decode` returns the network it ends with. A question with one answer is
+not asked. What can stand at a place depends on the map that reaches it: where nothing can, the
+genome is refused with the reason.
 """
 
 import dataclasses
@@ -17,10 +18,10 @@ from bitwright.errors import InvalidGenome, SpaceError
 from bitwright.graph import Graph, GraphBuilder, Shape
 from bitwright.quant.spec import ROLES, Method, Role, Site
 from bitwright.records import Blueprint, Choice, Genome, Pick, Policy, UnitSpec
-from bitwright.space.units import UNITS, Methods, UnitKind
+from bitwright.space.units import UNITS, Methods
 
 INPUT_METHOD = Method("affine", 8, per_channel=False)
-HEAD = "head"
+HEAD, CLASSIFIER = "head", "classifier"
 Questions = Generator[Choice, Pick, "_Built"]
 
 
@@ -78,7 +79,11 @@ class JointSpace:
         self.classes = classes
         for stage in stages:
             for kind in stage.kinds:
-                UNITS.get(kind)
+                if UNITS.get(kind) is UNITS.get(CLASSIFIER):
+                    raise SpaceError(
+                        f"stage '{stage.name}': a classifier ends every network by itself; "
+                        "for a hidden layer take fully_connected"
+                    )
         self.space_id = _digest(stages, methods, input_shape, classes)
         if not self.size().networks:
             raise SpaceError(f"the space holds no network: {self._why_empty()}")
@@ -94,50 +99,50 @@ class JointSpace:
             for index in range(int(depth)):
                 path = f"{stage.name}/{index}"
                 step = int(stride) if index == 0 else 1
-                kind = UNITS.get(str((yield from self._ask_kind(path, stage, shape, step))))
+                pinned = number == 0 and index == 0
+                options = self._kinds_for(stage, shape, step, pinned=pinned)
+                if not options:
+                    raise InvalidGenome(self._why_none(path, stage, shape, step, pinned=pinned))
+                kind = str((yield from _ask(f"{path}/kind", options)))
                 spec = yield from _ask_fields(path, kind, stage, int(width), step)
                 units.append(spec)
-                pinned = number == 0 and index == 0
                 policy += yield from self._ask_methods(path, kind, pinned=pinned)
-                shape = _shape_after(kind, spec, shape)
-        units.append(UnitSpec(HEAD, "classifier", (("width", self.classes),)))
-        policy += yield from self._ask_methods(HEAD, UNITS.get("classifier"), pinned=True)
+                shape = _shape_after(spec, shape)
+        units.append(UnitSpec(HEAD, CLASSIFIER, (("width", self.classes),)))
+        policy += yield from self._ask_methods(HEAD, CLASSIFIER, pinned=True)
         return _Built(tuple(units), tuple(policy))
 
-    def _ask_kind(
-        self, path: str, stage: StageConfig, shape: Shape, stride: int
-    ) -> Generator[Choice, Pick, Pick]:
-        options = self._kinds_for(stage, shape, stride)
-        if not options:
-            raise InvalidGenome(
-                f"'{path}': none of {', '.join(stage.kinds)} can stand on "
-                f"{'x'.join(map(str, shape))} with stride {stride}: "
-                + "; ".join(self._refusals(stage, shape, stride))
-            )
-        return (yield from _ask(f"{path}/kind", options))
+    def _kinds_for(
+        self, stage: StageConfig, shape: Shape, stride: int, *, pinned: bool
+    ) -> tuple[str, ...]:
+        return tuple(
+            kind for kind in stage.kinds if not self._refusal(kind, shape, stride, pinned=pinned)
+        )
 
-    def _kinds_for(self, stage: StageConfig, shape: Shape, stride: int) -> tuple[str, ...]:
-        return tuple(kind for kind in stage.kinds if not self._refusal(kind, shape, stride))
-
-    def _refusal(self, kind: str, shape: Shape, stride: int) -> str | None:
+    def _refusal(self, kind: str, shape: Shape, stride: int, *, pinned: bool) -> str | None:
         reason = UNITS.get(kind).fits(shape, stride)
         if reason:
             return f"{kind}: {reason}"
         for role in UNITS.get(kind).roles:
-            if not self.methods.options(kind, role):
+            if not self.methods.options(kind, role, pinned=pinned):
                 return f"{kind}: no {role} method passed the sensitivity filter"
         return None
 
-    def _refusals(self, stage: StageConfig, shape: Shape, stride: int) -> list[str]:
-        reasons = (self._refusal(kind, shape, stride) for kind in stage.kinds)
-        return [reason for reason in reasons if reason]
+    def _why_none(
+        self, path: str, stage: StageConfig, shape: Shape, stride: int, *, pinned: bool
+    ) -> str:
+        reasons = (self._refusal(kind, shape, stride, pinned=pinned) for kind in stage.kinds)
+        return (
+            f"'{path}': none of {', '.join(stage.kinds)} can stand on "
+            f"{'x'.join(map(str, shape))} with stride {stride}: " + "; ".join(filter(None, reasons))
+        )
 
     def _ask_methods(
-        self, path: str, kind: UnitKind, *, pinned: bool
+        self, path: str, kind: str, *, pinned: bool
     ) -> Generator[Choice, Pick, list[tuple[Site, Method]]]:
         policy = []
-        for role in kind.roles:
-            options = self.methods.options(kind.name, role, pinned=pinned)
+        for role in UNITS.get(kind).roles:
+            options = self.methods.options(kind, role, pinned=pinned)
             text = yield from _ask(f"{path}/{role}", tuple(map(str, options)))
             policy.append((Site(path, role), Method.parse(str(text), role)))
         return policy
@@ -154,7 +159,8 @@ class JointSpace:
         """The network that a whole genome names; InvalidGenome with the reason otherwise."""
         choice, built = self._replay(genome)
         if built is None or choice is not None:
-            raise InvalidGenome(f"the genome ends before '{choice.path if choice else '?'}' is picked")
+            path = choice.path if choice else "?"
+            raise InvalidGenome(f"the genome ends before '{path}' is picked")
         return Blueprint(self.input_shape, self.classes, built.units, built.policy)
 
     def fill(self, answer: Callable[[Choice], Pick]) -> Genome:
@@ -202,7 +208,7 @@ class JointSpace:
             for index in range(max(stage.depth)):
                 pinned = number == 0 and index == 0
                 choices += self._declared_unit(f"{stage.name}/{index}", stage, pinned=pinned)
-        choices += self._declared_methods(HEAD, ["classifier"], pinned=True)
+        choices += self._declared_methods(HEAD, [CLASSIFIER], pinned=True)
         return tuple(choice for choice in choices if len(choice.options) > 1)
 
     def _declared_unit(self, path: str, stage: StageConfig, *, pinned: bool) -> list[Choice]:
@@ -225,12 +231,12 @@ class JointSpace:
 
     @functools.cached_property
     def _head_policies(self) -> int:
-        return self._policies(UNITS.get("classifier"), pinned=True)
+        return self._policies(CLASSIFIER, pinned=True)
 
-    def _policies(self, kind: UnitKind, *, pinned: bool) -> int:
+    def _policies(self, kind: str, *, pinned: bool) -> int:
         count = 1
-        for role in kind.roles:
-            count *= len(self.methods.options(kind.name, role, pinned=pinned))
+        for role in UNITS.get(kind).roles:
+            count *= len(self.methods.options(kind, role, pinned=pinned))
         return count
 
     def size(self) -> Size:
@@ -259,14 +265,14 @@ class JointSpace:
                 return from_stage(number + 1, shape)
             stage = self.stages[number]
             structures = networks = 0
-            for name in self._kinds_for(stage, shape, stride):
-                kind = UNITS.get(name)
-                policies = self._policies(kind, pinned=number == 0 and index == 0)
-                spec = UnitSpec("", name, (("width", width), ("stride", stride)))
-                after = _shape_after(kind, spec, shape)
+            pinned = number == 0 and index == 0
+            for kind in self._kinds_for(stage, shape, stride, pinned=pinned):
+                policies = self._policies(kind, pinned=pinned)
+                spec = UnitSpec("", kind, (("width", width), ("stride", stride)))
+                after = _shape_after(spec, shape)
                 rest = from_unit(number, index + 1, after, depth, width, 1)
                 variants = 1
-                for field in kind.fields:
+                for field in UNITS.get(kind).fields:
                     variants *= len(_field_options(stage, field))
                 structures += variants * rest.structures
                 networks += variants * policies * rest.networks
@@ -285,21 +291,24 @@ class JointSpace:
 
 def _ask(path: str, options: Iterable[Pick]) -> Generator[Choice, Pick, Pick]:
     options = tuple(options)
+    if not options:
+        raise InvalidGenome(f"'{path}': nothing is left to choose from after the filters")
     if len(options) == 1:
         return options[0]
     return (yield Choice(path, options))
 
 
 def _ask_fields(
-    path: str, kind: UnitKind, stage: StageConfig, width: int, stride: int
+    path: str, name: str, stage: StageConfig, width: int, stride: int
 ) -> Generator[Choice, Pick, UnitSpec]:
+    kind = UNITS.get(name)
     params: list[tuple[str, Pick]] = [("stride", stride)]
     if kind.sets_width:
         params.insert(0, ("width", width))
     for field in kind.fields:
         pick = yield from _ask(f"{path}/{field}", _field_options(stage, field))
         params.append((field, pick))
-    return UnitSpec(path, kind.name, tuple(params))
+    return UnitSpec(path, name, tuple(params))
 
 
 def _field_options(stage: StageConfig, field: str) -> tuple[Pick, ...]:
@@ -307,12 +316,12 @@ def _field_options(stage: StageConfig, field: str) -> tuple[Pick, ...]:
     return tuple(int(x) if isinstance(x, bool) else x for x in getattr(stage, field))
 
 
-def _shape_after(kind: UnitKind, spec: UnitSpec, shape: Shape) -> Shape:
+def _shape_after(spec: UnitSpec, shape: Shape) -> Shape:
     """The shape a unit gives, found by building it: the layers themselves are the only authority.
 
     Fields that do not change the shape may be missing from `spec`.
     """
-    return _shape_after_cached(kind.name, spec.params, shape)
+    return _shape_after_cached(spec.kind, spec.params, shape)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,7 +1,7 @@
-"""The kinds of unit a network is stacked from (M2.1): what each one asks for and the layers it becomes.
+"""The kinds of unit a network is stacked from (M2.1): what each asks for, and which layers it is.
 
-A new kind is one `UnitKind` registered under its name: torch, the exporters and the costs follow from
-the layers that its `expand` adds to the graph.
+A new kind is one `UnitKind` registered under its name: torch, the exporters and the costs follow
+from the layers that its `expand` adds to the graph.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from bitwright.registry import Registry
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Methods:
-    """The methods of one unit; a role that the kind does not use holds the other's or the default."""
+    """The methods of one unit; a role that the kind does not have holds the default."""
 
     weight: Method
     activation: Method
@@ -28,9 +28,10 @@ Expand = Callable[[GraphBuilder, UnitSpec, Methods], None]
 class UnitKind:
     """A kind of unit.
 
-    `fields` are the choices it asks for, unit by unit. `roles` are the sites it has. `sets_width` says
-    that it gives the stage's width (others keep the channels they get). `fits(shape, stride)` returns
-    the reason why it cannot stand there, or None. `expand` appends its layers after `builder.last`.
+    `fields` are the stage's keys whose options it chooses from, unit by unit; the shape it gives
+    must not depend on them. `roles` are the sites it has. `sets_width` says that it gives the
+    stage's width (others keep the channels they get). `fits(shape, stride)` returns the reason why
+    it cannot stand there, or None. `expand` appends its layers after `builder.last`.
     """
 
     name: str
@@ -51,7 +52,9 @@ def _needs_map(shape: Shape, stride: int) -> str | None:
 def _fits_pool(shape: Shape, stride: int) -> str | None:
     if len(shape) != 3 or stride < 2:
         return "pooling needs a map and a stride of 2 or more"
-    return None if min(shape[1:]) >= stride else f"the {shape[1]}x{shape[2]} map is under {stride}x{stride}"
+    if min(shape[1:]) < stride:
+        return f"the {shape[1]}x{shape[2]} map is under {stride}x{stride}"
+    return None
 
 
 def _fits_identity(shape: Shape, stride: int) -> str | None:
@@ -140,7 +143,8 @@ def _inverted_bottleneck(build: GraphBuilder, spec: UnitSpec, methods: Methods) 
 def _squeeze_excite(build: GraphBuilder, path: str, methods: Methods) -> None:
     """Channels scaled by a gate made from their means (arXiv 1709.01507).
 
-    The gate is a hard sigmoid by saturation: the second layer's output, clipped to 0..1 by its grid.
+    The gate is a hard sigmoid by saturation: the second layer's output, clipped to 0..1 by its
+    grid.
     """
     source = build.last
     channels = build.shape(source)[0]

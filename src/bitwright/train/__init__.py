@@ -1,0 +1,1 @@
+"""Training of networks under their policy."""

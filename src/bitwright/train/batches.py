@@ -11,7 +11,7 @@ from bitwright.config import AugmentConfig
 class Batches:
     """Endless shuffled batches of (codes float32 (N, C, H, W), labels int64 (N,)).
 
-    One pass over the images ends with a batch that may be dropped: all batches have the same size, so
+    What does not fill a batch at the end of a pass is left out: all batches have the same size, so
     that batch statistics mean the same thing. `fill` is the code that a shift brings in: real 0.
     """
 

@@ -1,6 +1,7 @@
 """Supervised training of a network under its policy (M7.1)."""
 
 import contextlib
+import copy
 import dataclasses
 import math
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from bitwright.nets.build import QuantNet
 from bitwright.train.batches import Batches
 
 CHECK_EVERY = 20  # steps between looks at the loss: reading it waits for the device
+LARGEST_LOSS = 1e4  # no network that learns has a cross-entropy like this
 FREEZE_NORMS_AT = 0.85  # of the training: the rest runs on running statistics, as inference does
 
 Curve = tuple[tuple[float, float, float | None], ...]
@@ -23,7 +25,7 @@ Curve = tuple[tuple[float, float, float | None], ...]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a training run is: `done` and `total` steps, epochs so far, mean loss since the last."""
+    """How far a training run is: steps, epochs so far, mean loss of the last steps."""
 
     done: int
     total: int
@@ -47,8 +49,8 @@ class Hooks:
 def train(net: QuantNet, batches: Batches, config: TrainConfig, hooks: Hooks = Hooks()) -> Curve:
     """Trains `net` in place; returns (epoch, training loss, held-out accuracy or None) per epoch.
 
-    Ends at the step limit, or when the held-out accuracy has not risen for `patience` epochs. Raises
-    InfeasibleError when the loss is no longer a number.
+    Ends at the step limit, or when the held-out accuracy has not risen for `patience` epochs.
+    Raises InfeasibleError when the loss has exploded or is no longer a number.
     """
     run = _Run(net, batches, config, hooks)
     return run.to_the_end()
@@ -57,9 +59,7 @@ def train(net: QuantNet, batches: Batches, config: TrainConfig, hooks: Hooks = H
 class _Run:
     """One training run: the optimizer, the schedule and the curve so far."""
 
-    def __init__(
-        self, net: QuantNet, batches: Batches, config: TrainConfig, hooks: Hooks
-    ) -> None:
+    def __init__(self, net: QuantNet, batches: Batches, config: TrainConfig, hooks: Hooks) -> None:
         self.net, self.batches, self.config, self.hooks = net, batches, config, hooks
         steps = math.ceil(config.epochs * batches.per_epoch)
         self.total = max(1, min(steps, config.steps or steps))
@@ -96,10 +96,10 @@ class _Run:
                 self.net.freeze_norms()
             losses.append(self._step(images, labels))
             self.done += 1
-            last = self.done == self.total
-            if self.done % CHECK_EVERY == 0 or last:
+            epoch_ends = self.done % self.batches.per_epoch == 0 or self.done == self.total
+            if self.done % CHECK_EVERY == 0 or epoch_ends:
                 self._look(losses)
-            if (self.done % self.batches.per_epoch == 0 or last) and self._end_epoch(losses):
+            if epoch_ends and self._end_epoch(losses):
                 break
         self.net.eval()
         return tuple(self.curve)
@@ -111,11 +111,9 @@ class _Run:
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
         with precision(self.config.precision, images.device):
             logits = self.net(images)
-        loss = functional.cross_entropy(
-            logits, labels, label_smoothing=self.config.label_smoothing
-        )
+        loss = functional.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0, foreach=True)
         self.optimizer.step()
         self.schedule.step()
@@ -123,7 +121,7 @@ class _Run:
 
     def _look(self, losses: list[Tensor]) -> None:
         recent = float(torch.stack(losses[-CHECK_EVERY:]).mean())
-        if not math.isfinite(recent):
+        if not recent < LARGEST_LOSS:  # so that NaN counts too
             raise InfeasibleError(
                 f"training diverged: the loss was {recent} at step {self.done} of {self.total}"
             )
@@ -153,7 +151,8 @@ class _Run:
         return max(seen[-self.config.patience :]) <= max(seen[: -self.config.patience])
 
     def _state(self) -> dict[str, Any]:
-        return {
+        """A copy: the tensors of a state dict are the network's own, and training goes on."""
+        state = {
             "net": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -161,6 +160,7 @@ class _Run:
             "done": self.done,
             "curve": self.curve,
         }
+        return copy.deepcopy(state)
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.net.load_state_dict(state["net"])
@@ -184,7 +184,7 @@ def _parameter_groups(net: QuantNet, config: TrainConfig) -> list[dict[str, Any]
 
 
 def precision(name: str, device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """The autocast that `train.precision` asks for: bfloat16 where the processor multiplies it fast."""
+    """The autocast that `train.precision` asks for; "auto" is bfloat16 where that is fast."""
     wanted = name == "bfloat16" or (name == "auto" and fast_bfloat16(device))
     if not wanted:
         return contextlib.nullcontext()
@@ -194,6 +194,6 @@ def precision(name: str, device: torch.device) -> contextlib.AbstractContextMana
 def fast_bfloat16(device: torch.device) -> bool:
     """Whether bfloat16 is worth using on the device."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     cpu: Any = torch.cpu
     return bool(cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported())

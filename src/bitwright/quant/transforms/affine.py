@@ -1,4 +1,4 @@
-"""Uniform affine quantization: step and zero point from the smallest and largest value (1712.05877)."""
+"""Uniform affine quantization: the grid spans smallest to largest value (arXiv 1712.05877)."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,7 +1,7 @@
 """What a transform is: a quantizer to train with, a NumPy reference, and a grid to lower to.
 
-`Quantizer` is the trainable side; its `grid()` is the integer side, from which the exporters write codes,
-scales and zero points. `Transform.reference` recomputes both in NumPy and is the oracle of the tests.
+`Quantizer` is the trainable side; its `grid()` is the integer side, from which the exporters write
+codes, scales and zero points. `Transform.reference` recomputes both in NumPy: the tests' oracle.
 """
 
 import abc
@@ -23,7 +23,10 @@ SMALLEST_STEP = 1e-8  # a step never reaches zero, so that no division does
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
-    """Where a quantizer stands. `channels` is the length of axis 0 of a weight, axis 1 of an activation."""
+    """Where a quantizer stands.
+
+    `channels` is the length of axis 0 of a weight, of axis 1 of an activation batch.
+    """
 
     method: Method
     role: Role
@@ -48,9 +51,9 @@ class Quantized:
 class Quantizer(nn.Module, abc.ABC):
     """Moves a tensor onto a method's grid.
 
-    Lifecycle: the first forward pass fits the step to the tensor it sees; later ones in training mode
-    may follow the data (`observe`) or learn (a parameter that is a logarithm of the step). In evaluation mode
-    nothing changes. Steps have shape () or (channels, 1).
+    Lifecycle: the first forward pass fits the step to the tensor it sees; later ones in training
+    mode may follow the data (`observe`) or learn (a parameter that is a logarithm of the step). In
+    evaluation mode nothing changes after the fit. Steps have shape () or (channels, 1).
     """
 
     follows: ClassVar[bool] = False  # whether `observe` does anything
@@ -80,7 +83,7 @@ class Quantizer(nn.Module, abc.ABC):
     def step_now(self) -> Tensor:
         """The step in use, with gradient where it is learned."""
 
-    def observe(self, rows: Tensor) -> None:  # noqa: B027 - learned steps have nothing to follow
+    def observe(self, rows: Tensor) -> None:
         """Follows the data in training mode; nothing by default."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,11 +115,11 @@ class Quantizer(nn.Module, abc.ABC):
         self.observe(rows)
 
     def gradient_scale(self, values: int) -> float:
-        """What the step's gradient is multiplied by, for `values` numbers sharing a step; 1 unless learned."""
+        """What to multiply the step's gradient by, for `values` numbers that share a step."""
         return 1.0
 
     def zero_point_now(self) -> Tensor:
-        """The zero point in use, shape of the step; the middle or the end of the range by default."""
+        """The zero point in use, shaped like the step; by default the middle or low end."""
         return torch.full(self.step_shape, self.place.codes.zero_point, dtype=torch.int32)
 
     def grid(self) -> Grid:

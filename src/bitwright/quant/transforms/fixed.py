@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from bitwright.quant.transforms.base import Place, Quantizer
+from bitwright.quant.transforms.base import Quantizer
 
 
 class GateQuantizer(Quantizer):
@@ -14,7 +14,7 @@ class GateQuantizer(Quantizer):
 
     def step_now(self) -> Tensor:
         """1 / (levels - 1)."""
-        return (1 / self.high).reshape(())
+        return (1 / self.high).expand(self.step_shape)
 
 
 class FullPrecision(nn.Module):

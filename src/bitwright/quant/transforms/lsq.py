@@ -16,11 +16,11 @@ from bitwright.quant.transforms.base import (
 
 
 class LsqQuantizer(Quantizer):
-    """The step starts at 2 mean|x| / sqrt(high) and learns, its gradient scaled by 1 / sqrt(n high).
+    """The step starts at 2 mean|x| / sqrt(high); its gradient is scaled by 1 / sqrt(n high).
 
-    Deviation from the paper: the parameter is the step's logarithm. The optimizer here is Adam, whose
-    updates have the size of the learning rate whatever the gradient; on the logarithm that is a relative
-    change, the same for a step of 0.002 and one of 0.2, and the step stays positive.
+    Deviation from the paper: the parameter is the step's logarithm. The optimizer here is Adam,
+    whose updates have the size of the learning rate whatever the gradient; on the logarithm that is
+    a relative change, the same for a step of 0.002 and one of 0.2, and the step stays positive.
     """
 
     def __init__(self, place: Place) -> None:

@@ -1,0 +1,42 @@
+"""The study-level documents in the store: entries and sensitivity rows as JSON, both ways."""
+
+from typing import Any, Literal
+
+from bitwright.records import Genome, encode, policy_from_dict, unit_from_dict
+from bitwright.study.view import Entry, SensitivityRow
+
+Key = Literal[
+    "settings", "environment", "space", "sensitivity", "state", "final", "baseline", "failure"
+]
+
+
+def entry_to_json(entry: Entry) -> dict[str, Any]:
+    """The entry as JSON values."""
+    found = encode(entry)
+    found["proof"] = dict(entry.proof)
+    return dict(found)
+
+
+def entry_from_json(data: dict[str, Any]) -> Entry:
+    """The entry that `entry_to_json` wrote."""
+    genome = data["genome"]
+    return Entry(
+        **{
+            **data,
+            "genome": Genome(genome["space_id"], tuple(genome["picks"].items())),
+            "policy": policy_from_dict(data["policy"]),
+            "units": tuple(unit_from_dict(unit) for unit in data["units"]),
+            "curve": tuple((epoch, loss, accuracy) for epoch, loss, accuracy in data["curve"]),
+            "proof": tuple(data["proof"].items()),
+        }
+    )
+
+
+def rows_to_json(rows: tuple[SensitivityRow, ...]) -> list[dict[str, Any]]:
+    """Sensitivity rows as JSON values."""
+    return [dict(encode(row)) for row in rows]
+
+
+def rows_from_json(data: list[dict[str, Any]]) -> tuple[SensitivityRow, ...]:
+    """The rows that `rows_to_json` wrote."""
+    return tuple(SensitivityRow(**row) for row in data)

@@ -1,0 +1,76 @@
+"""A study's folder: where its database, its models and its report lie."""
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from bitwright.errors import ConfigError, StoreError
+
+STUDY_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Folder:
+    """The output folder of one study."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, study: Path | str) -> "Folder":
+        """The folder that STUDY means: itself, or `runs/<stem>` for a study file."""
+        path = Path(study)
+        if path.suffix in STUDY_SUFFIXES:
+            return cls(Path("runs") / path.stem)
+        return cls(path)
+
+    @property
+    def database(self) -> Path:
+        """The study's SQLite database, unless the study names another storage."""
+        return self.path / "study.db"
+
+    @property
+    def model(self) -> Path:
+        """The winner, retrained and exported."""
+        return self.path / "model.onnx"
+
+    @property
+    def baseline(self) -> Path:
+        """The hand-made 8-bit network, exported."""
+        return self.path / "baseline.onnx"
+
+    @property
+    def report(self) -> Path:
+        """The report."""
+        return self.path / "report.html"
+
+    def url(self, storage: str | None) -> str:
+        """Where the study is stored."""
+        return storage or f"sqlite:///{self.database.resolve()}"
+
+    def make(self) -> None:
+        """Creates the folder; StoreError where it cannot be written."""
+        try:
+            (self.path / "trials").mkdir(parents=True, exist_ok=True)
+            probe = self.path / f".probe-{os.getpid()}"
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise StoreError(
+                f"output folder '{self.path}' cannot be written ({error.strerror}); "
+                "name another one with --out"
+            ) from error
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps a second program from running the same study at the same time."""
+        with (self.path / ".lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConfigError(
+                    f"another bitwright works in '{self.path}'; wait for it, or use --out"
+                ) from error
+            yield

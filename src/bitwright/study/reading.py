@@ -1,0 +1,96 @@
+"""A stored study as a view: for `bitwright show`, the report and whoever comes back later."""
+
+import os
+import socket
+from typing import Any
+
+from bitwright.config import StudyConfig
+from bitwright.control.converge import winner
+from bitwright.records import Outcome
+from bitwright.report.pareto import Direction, front
+from bitwright.study.documents import entry_from_json, rows_from_json
+from bitwright.study.store import Store
+from bitwright.study.view import Entry, SensitivityRow, StudyState, StudyView
+
+COSTS = ("packed_bytes", "latency_ms", "bitops")
+
+
+def read(store: Store, name: str) -> StudyView:
+    """Everything the store knows of its study."""
+    outcomes = store.outcomes()
+    settings = str(store.get("settings") or "")
+    config = StudyConfig.from_text(settings) if settings else None
+    complete = [outcome for outcome in outcomes if outcome.state == "complete"]
+    rule = config.search.result if config else "best"
+    best = entry_of(winner(outcomes, rule)) if complete else None
+    final, baseline = store.get("final"), store.get("baseline")
+    rows = rows_from_json(store.get("sensitivity") or [])
+    state: dict[str, Any] = store.get("state") or {}
+    return StudyView(
+        study=name,
+        state=_state(state),
+        stopped_by=state.get("stopped_by"),
+        outcomes=outcomes,
+        best=best,
+        final=entry_from_json(final) if final else None,
+        baseline=entry_from_json(baseline) if baseline else None,
+        pareto=pareto(outcomes),
+        sensitivity=rows,
+        removed=removed_lines(rows),
+        environment=tuple((store.get("environment") or {}).items()),
+        settings=settings,
+        initial_reward=config.reward.initial if config else 0.0,
+    )
+
+
+def _state(state: dict[str, Any]) -> StudyState:
+    """The recorded state; a running study whose process is gone was interrupted."""
+    recorded: StudyState = state.get("state", "interrupted")
+    if recorded == "running" and state.get("host") == socket.gethostname():
+        try:
+            os.kill(int(state["pid"]), 0)
+        except ProcessLookupError:
+            return "interrupted"
+        except PermissionError:
+            return "running"
+    return recorded
+
+
+def removed_lines(rows: tuple[SensitivityRow, ...]) -> tuple[str, ...]:
+    """One line for each method that the filter took out, with the reason."""
+    return tuple(
+        f"{row.unit} {row.role} {row.method}: {row.reason}" for row in rows if not row.kept
+    )
+
+
+def entry_of(outcome: Outcome, label: str | None = None) -> Entry:
+    """A trial as an entry."""
+    return Entry(
+        label=label or f"trial {outcome.number}",
+        genome=outcome.genome,
+        policy=outcome.policy,
+        units=outcome.units,
+        reward=outcome.reward,
+        accuracy=outcome.metric("accuracy"),
+        latency_ms=outcome.metric("latency_ms"),
+        packed_bytes=outcome.metric("packed_bytes"),
+        file_bytes=outcome.metric("file_bytes"),
+        macs=outcome.metric("macs"),
+        bitops=outcome.metric("bitops"),
+        peak_activation_bytes=outcome.metric("peak_activation_bytes"),
+        model=outcome.model,
+        trial=outcome.number,
+        curve=outcome.curve,
+    )
+
+
+def pareto(outcomes: tuple[Outcome, ...]) -> tuple[Entry, ...]:
+    """The complete trials that none beats in accuracy and every measured cost at once (M1.5)."""
+    complete = [outcome for outcome in outcomes if outcome.state == "complete"]
+    names = [n for n in COSTS if complete and all(o.metric(n) is not None for o in complete)]
+    points = [
+        (outcome.metric("accuracy") or 0.0, *(outcome.metric(name) or 0.0 for name in names))
+        for outcome in complete
+    ]
+    directions: list[Direction] = ["max", *("min" for _ in names)]
+    return tuple(entry_of(complete[index]) for index in front(points, directions))

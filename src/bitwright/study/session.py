@@ -1,0 +1,372 @@
+"""One run of a study from data to report: prepares, searches, finishes; goes on where the last run stopped."""
+
+import dataclasses
+import os
+import platform
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bitwright._version import __version__
+from bitwright.config import StudyConfig
+from bitwright.control import make
+from bitwright.control.converge import winner
+from bitwright.control.reward import Reward
+from bitwright.errors import ConfigError, TargetError
+from bitwright.execute.inline import InlineExecutor
+from bitwright.quant.spec import ROLES, Method, Role
+from bitwright.records import Genome, Outcome
+from bitwright.report import html
+from bitwright.seeds import derive
+from bitwright.space.baseline import baseline
+from bitwright.space.joint import JointSpace, MethodSpace
+from bitwright.space.templates import stages_of
+from bitwright.study.documents import entry_to_json, rows_from_json, rows_to_json
+from bitwright.study.folder import Folder
+from bitwright.study.loop import Loop
+from bitwright.study.reading import pareto, read, removed_lines
+from bitwright.study.store import Store
+from bitwright.study.view import Entry, SensitivityRow, StoppedBy, StudyView
+from bitwright.study.watch import Plan, Watcher
+from bitwright.targets.base import TARGETS, Target
+
+if TYPE_CHECKING:
+    from bitwright.train.candidate import Shop
+    from bitwright.train.final import Finisher
+
+MAY_CHANGE = frozenset({"iterations", "convergence", "minutes", "result"})  # of [search], on resume
+PRUNE_EVERY = 50  # trials: then the files of trials that are beaten in everything are deleted
+
+
+def run(config: StudyConfig, out: Path, watcher: Watcher | None = None) -> StudyView:
+    """Runs the study to its end, or on from where its folder stands; returns all that came of it.
+
+    KeyboardInterrupt leaves a study that the next run goes on with.
+    """
+    folder = Folder(out)
+    folder.make()
+    with folder.locked():
+        store = Store.open(folder.url(config.storage), folder.path.resolve().name)
+        try:
+            return _Session(config, folder, store, watcher or Watcher()).run()
+        finally:
+            store.close()
+
+
+def view(study: Path | str) -> StudyView:
+    """A stored study as it stands; `study` is its file or its folder."""
+    folder = Folder.of(study)
+    storage = None
+    if Path(study).suffix in (".yaml", ".yml") and Path(study).exists():
+        storage = StudyConfig.read(study).storage
+    store = Store.open_existing(folder.url(storage), folder.path.resolve().name)
+    try:
+        return read(store, folder.path.resolve().name)
+    finally:
+        store.close()
+
+
+@dataclasses.dataclass(slots=True)
+class _Session:
+    """The parts of one run; `spent` counts seconds against the study's time limit."""
+
+    config: StudyConfig
+    folder: Folder
+    store: Store
+    watcher: Watcher
+    spent: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.folder.path.resolve().name
+
+    def run(self) -> StudyView:
+        self._check_settings()
+        self._set_state("running")
+        try:
+            self._work()
+        except KeyboardInterrupt:
+            self._set_state("interrupted", "user")
+            raise
+        except BaseException:
+            self._set_state("interrupted")
+            raise
+        return read(self.store, self.name)
+
+    def _work(self) -> None:
+        target = _target(self.config)
+        reward = Reward(
+            self.config.reward.transform, self.config.reward.metrics, self.config.limits
+        )
+        self.watcher.phase("data", self.config.data.name)
+        shop = self._shop(target)
+        self.store.put("environment", _environment(shop))
+        space = self._space(shop)
+        stopped = self._search(shop, space, reward)
+        self.watcher.search_done(stopped)
+        self._set_state("running", stopped)
+        self._prune()
+        self._finish(shop, space, stopped)
+        self._set_state("finished", stopped)
+        self.watcher.phase("report")
+        html.write(read(self.store, self.name), self.folder.report)
+
+    def _check_settings(self) -> None:
+        """Refuses to go on with other settings than the study was started with."""
+        before = self.store.get("settings")
+        if before is not None:
+            old = StudyConfig.from_text(before, source=f"the settings in '{self.folder.path}'")
+            changed = _difference(_fixed_part(old), _fixed_part(self.config))
+            if changed is not None:
+                key, was, now = changed
+                raise ConfigError(
+                    f"the study in '{self.folder.path}' was started with {key} = {was}, now it is "
+                    f"{now}; use another folder with --out, or delete this one to start anew"
+                )
+        self.store.put("settings", self.config.to_yaml())
+        (self.folder.path / "study.yaml").write_text(self.config.to_yaml(), encoding="utf-8")
+
+    def _set_state(self, state: str, stopped_by: StoppedBy | None = None) -> None:
+        document = {"state": state, "stopped_by": stopped_by}
+        self.store.put("state", {**document, "pid": os.getpid(), "host": socket.gethostname()})
+
+    def _shop(self, target: Target) -> "Shop":
+        import torch
+
+        from bitwright.quant import fused
+        from bitwright.quant.fake import use_fused
+        from bitwright.tasks.data.load import load
+        from bitwright.tasks.image_classification import ImageTask
+        from bitwright.train.candidate import Shop
+
+        if self.config.train.fused == "on" and not fused.available():
+            raise ConfigError("train.fused is 'on', but no C compiler was found; use 'auto'")
+        use_fused(self.config.train.fused != "off")
+        device = _device(self.config.device)
+        data = load(self.config.data.name)
+        task = ImageTask(data, self.config.data, seed=self.config.search.seed, device=device)
+        return Shop(self.name, task, target, torch.get_num_threads())
+
+    def _space(self, shop: "Shop") -> JointSpace:
+        """The declared space, narrowed by what sensitivity filters out."""
+        stages = stages_of(self.config.space)
+        whole = self._joint(shop, self._methods())
+        if not self.config.sensitivity.enabled:
+            return whole
+        from bitwright.quant.narrowing import removals
+
+        stored = self.store.get("sensitivity")
+        rows = rows_from_json(stored) if stored is not None else self._sensitivity(shop, whole)
+        fixed = self.config.quantization.mode == "fixed"
+        rows, removed = removals(rows, stages, fixed=fixed)
+        self.store.put("sensitivity", rows_to_json(rows))
+        self.watcher.sensitivity(rows, removed_lines(rows))
+        return self._joint(shop, dataclasses.replace(whole.methods, removed=removed))
+
+    def _methods(self) -> MethodSpace:
+        quantization = self.config.quantization
+        first_last = quantization.first_last
+        pinned: tuple[tuple[Role, Method], ...] = ()
+        if first_last is not None:
+            pinned = (
+                ("weight", Method.parse(first_last.weights, "weight")),
+                ("activation", Method.parse(first_last.activations, "activation")),
+            )
+        return MethodSpace(
+            quantization.methods("weight"), quantization.methods("activation"), pinned
+        )
+
+    def _joint(self, shop: "Shop", methods: MethodSpace) -> JointSpace:
+        return JointSpace(
+            stages_of(self.config.space),
+            methods,
+            input_shape=shop.task.input_shape,
+            classes=shop.task.classes,
+        )
+
+    def _sensitivity(self, shop: "Shop", space: JointSpace) -> tuple[SensitivityRow, ...]:
+        from bitwright.train.sensitivity import measure
+
+        self.watcher.phase("sensitivity")
+        start = time.monotonic()
+        rows = measure(
+            shop, space, self.config, lambda done, total: self.watcher.progress(done, total, 0.0)
+        )
+        self.spent += time.monotonic() - start
+        return rows
+
+    def _search(self, shop: "Shop", space: JointSpace, reward: Reward) -> StoppedBy:
+        from bitwright.train.candidate import CandidateEvaluator
+
+        settings = self.config.search
+        controller = make(
+            settings.controller,
+            space,
+            settings.options,
+            seed=derive(settings.seed, 0, "controller"),
+            initial_reward=self.config.reward.initial,
+        )
+        size = space.size()
+        self.store.put(
+            "space",
+            {"id": space.space_id, "structures": size.structures, "networks": size.networks},
+        )
+        plan = Plan(
+            self.name,
+            settings.iterations,
+            controller.batch,
+            settings.minutes,
+            size.structures,
+            size.networks,
+        )
+        self.watcher.planned(plan, self.store.outcomes())
+        self.watcher.phase("search")
+        evaluator = CandidateEvaluator(
+            shop,
+            space,
+            reward,
+            self.config.train,
+            self.folder.path,
+            started=self.watcher.trial_started,
+            watch=lambda p: self.watcher.progress(p.done, p.total, p.loss),
+        )
+        declared = {choice.path: choice.options for choice in space.declared()}
+        watcher = _Pruning(self.watcher, self._prune)
+        executor = InlineExecutor(evaluator)
+        loop = Loop(settings, controller, self.store, executor, declared, watcher, self.spent)
+        return loop.run()
+
+    def _prune(self) -> None:
+        """Deletes the files of trials that another trial beats in everything."""
+        outcomes = self.store.outcomes()
+        kept = {entry.model for entry in pareto(outcomes)}
+        if any(outcome.state == "complete" for outcome in outcomes):
+            kept |= {winner(outcomes, rule).model for rule in ("best", "last")}
+        for outcome in outcomes:
+            if outcome.model is not None and outcome.model not in kept:
+                (self.folder.path / outcome.model).unlink(missing_ok=True)
+
+    def _finish(self, shop: "Shop", space: JointSpace, stopped: StoppedBy) -> None:
+        """Retrains, exports and proves the winner and the baseline, unless that is done."""
+        from bitwright.train.final import Finisher
+
+        chosen = winner(self.store.outcomes(), self.config.search.result)
+        finisher = Finisher(
+            shop,
+            self.config.final,
+            self.folder.path,
+            derive(self.config.search.seed, 0, "final"),
+            lambda p: self.watcher.progress(p.done, p.total, p.loss),
+        )
+        final = self.store.get("final")
+        if final is None or final["trial"] != chosen.number:
+            self.watcher.phase("final", f"trial {chosen.number}")
+            self.store.put("final", entry_to_json(self._final(finisher, space, chosen)))
+        if self.config.baseline and self.store.get("baseline") is None:
+            self.watcher.phase("baseline")
+            self.store.put("baseline", entry_to_json(self._baseline(finisher, shop)))
+
+    def _final(self, finisher: "Finisher", space: JointSpace, chosen: Outcome) -> Entry:
+        blueprint = space.decode(chosen.genome)
+        entry = finisher.finish("winner", blueprint, chosen.genome, self.folder.model)
+        reward = Reward(
+            self.config.reward.transform, self.config.reward.metrics, self.config.limits
+        )
+        measured = {name: getattr(entry, name) for name in reward.needs}
+        return dataclasses.replace(entry, trial=chosen.number, reward=reward.score(measured))
+
+    def _baseline(self, finisher: "Finisher", shop: "Shop") -> Entry:
+        weight, activation = Method.parse("lsq:8"), Method.parse("lsq:8", "activation")
+        blueprint = baseline(shop.task.input_shape, shop.task.classes, weight, activation)
+        genome = Genome("baseline")
+        return finisher.finish("8-bit baseline", blueprint, genome, self.folder.baseline)
+
+
+class _Pruning(Watcher):
+    """Passes trials on and prunes the folder now and then."""
+
+    def __init__(self, inner: Watcher, prune: Any) -> None:
+        self._inner, self._prune = inner, prune
+        self._count = 0
+
+    def trial_done(self, outcome: Outcome) -> None:
+        """Counts."""
+        self._inner.trial_done(outcome)
+        self._count += 1
+        if self._count % PRUNE_EVERY == 0:
+            self._prune()
+
+
+def _target(config: StudyConfig) -> Target:
+    """The study's target; TargetError for a method that its processor does not run."""
+    target = TARGETS.get(config.target)()
+    quantization = config.quantization
+    for role in ROLES:
+        methods = dict.fromkeys(quantization.methods(role))
+        if quantization.first_last is not None:
+            pinned = quantization.first_last
+            methods[Method.parse(pinned.weights if role == "weight" else pinned.activations)] = None
+        for method in methods:
+            reason = target.supports(method, role)
+            if reason:
+                raise TargetError(
+                    f"[quantization] {role} method '{method}' is not for target "
+                    f"'{config.target}': {reason}"
+                )
+    return target
+
+
+def _device(name: str) -> Any:
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device 'cuda': no CUDA device is available; use 'auto' or 'cpu'")
+    chosen = "cuda" if name == "auto" and torch.cuda.is_available() else name
+    return torch.device("cpu" if chosen == "auto" else chosen)
+
+
+def _environment(shop: "Shop") -> dict[str, str]:
+    """What the study runs on: stands in the report, beside every number."""
+    import onnxruntime
+    import torch
+
+    from bitwright.processor import name
+
+    return {
+        "bitwright": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "processor": name(),
+        "cores": str(os.cpu_count()),
+        "threads": str(shop.threads),
+        "device": str(shop.task.device),
+        "system": platform.platform(),
+        "data": f"{shop.task.data.name}, {shop.task.data.origin}",
+        "images": f"{len(shop.task.train)} to train on, {len(shop.task.held)} held out, "
+        f"{len(shop.task.data.test.labels)} to test on",
+    }
+
+
+def _fixed_part(config: StudyConfig) -> dict[str, Any]:
+    """What must not change between two runs of one study."""
+    data = config.model_dump(mode="json")
+    data["search"] = {k: v for k, v in data["search"].items() if k not in MAY_CHANGE}
+    data.pop("storage")
+    return data
+
+
+def _difference(
+    old: Mapping[str, Any], new: Mapping[str, Any], place: str = ""
+) -> tuple[str, Any, Any] | None:
+    """The first key that differs: its dotted name and both values."""
+    for key in dict.fromkeys([*old, *new]):
+        was, now = old.get(key), new.get(key)
+        if was == now:
+            continue
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
+            return _difference(was, now, f"{place}{key}.")
+        return f"{place}{key}", was, now
+    return None

@@ -1,0 +1,143 @@
+"""The network that a study hands over: retrained, exported, proved, and tested once."""
+
+import dataclasses
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bitwright.config import TrainConfig
+from bitwright.export import reference
+from bitwright.export.runtime import load
+from bitwright.nets.build import QuantNet
+from bitwright.records import Blueprint, Genome
+from bitwright.space.joint import expand
+from bitwright.study.view import Entry
+from bitwright.tasks.image_classification import accuracy, predictions
+from bitwright.train.candidate import Shop, describe
+from bitwright.train.trainer import Hooks, Progress
+
+logger = logging.getLogger(__name__)
+
+JUDGED = 2000  # held-out images looked at after each epoch, for the curve
+REFERENCED = 1000  # test images that the integer reference is run on: it takes its time
+MAY_DIFFER = 0.001  # of the predictions, between the trained network and the exported file
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finisher:
+    """Makes final networks: the winner's, and the baseline's under the same budget."""
+
+    shop: Shop
+    budget: TrainConfig
+    folder: Path
+    seed: int
+    watch: Callable[[Progress], None]
+
+    def finish(self, label: str, blueprint: Blueprint, genome: Genome, path: Path) -> Entry:
+        """Trains, exports to `path`, measures and proves. Goes on from a checkpoint if there is one."""
+        checkpoint = _Checkpoint(
+            self.folder / f"{path.stem}.checkpoint.pt", _key(blueprint, self.budget, self.seed)
+        )
+        held = self.shop.task.held.first(JUDGED)
+        hooks = Hooks(
+            judge=lambda net: accuracy(net, held),
+            watch=self.watch,
+            save=checkpoint.save,
+            resume=checkpoint.load(),
+        )
+        net, curve = self.shop.trained(blueprint, self.budget, self.seed, hooks)
+        entry = self._tested(net, path, Entry(label, genome, blueprint.policy, blueprint.units))
+        measured = self.shop.measured(expand(blueprint), path, timed=True)
+        entry = dataclasses.replace(
+            entry,
+            **{name: measured[name].value for name in _MEASURED},
+            model=path.name,
+            curve=curve,
+            proof=tuple(self._proof(net, path).items()),
+        )
+        checkpoint.remove()
+        return entry
+
+    def _tested(self, net: QuantNet, path: Path, entry: Entry) -> Entry:
+        """Exports the file, tests it, and exports it again with what it now knows of itself."""
+        about = {"genome": json.dumps(entry.genome.as_dict())}
+        about |= describe(Blueprint((), 0, entry.units, entry.policy))
+        self.shop.export(net, path, about)
+        held = self.shop.accuracy(path, self.shop.task.held)
+        test = self.shop.accuracy(path, self.shop.task.test)
+        about |= {"held_out_accuracy": f"{held:.4f}", "test_accuracy": f"{test:.4f}"}
+        self.shop.export(net, path, about)
+        return dataclasses.replace(entry, accuracy=held, test_accuracy=test)
+
+    def _proof(self, net: QuantNet, path: Path) -> dict[str, str]:
+        """How the exported file's predictions agree with the trained network's and the reference's."""
+        test = self.shop.task.test
+        model = load(path, threads=self.shop.threads)
+        images = test.images.cpu().numpy()
+        found = model.predict(images)
+        trained = float((predictions(net, test).cpu().numpy() != found).mean())
+        if trained > MAY_DIFFER:
+            logger.warning(
+                "%s: %.2f %% of predictions differ from the trained network's (at most %.1f %%)",
+                path,
+                100 * trained,
+                100 * MAY_DIFFER,
+            )
+        first = images[:REFERENCED]
+        exact = reference.run(net.to_integer(), first).argmax(1)
+        return {
+            "images": str(len(images)),
+            "differ_from_trained": f"{100 * trained:.3f} %",
+            "allowed_to_differ": f"{100 * MAY_DIFFER:g} %",
+            "images_through_integer_reference": str(len(first)),
+            "differ_from_integer_reference": f"{100 * float(np.mean(exact != found[: len(first)])):.3f} %",
+            "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+
+
+_MEASURED = (
+    "latency_ms",
+    "packed_bytes",
+    "file_bytes",
+    "macs",
+    "bitops",
+    "peak_activation_bytes",
+)
+
+
+def _key(blueprint: Blueprint, budget: TrainConfig, seed: int) -> str:
+    """Names a training run: a checkpoint of another one is not gone on from."""
+    text = json.dumps([describe(blueprint), budget.model_dump(mode="json"), seed], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    """The state of an unfinished training run, written after each epoch."""
+
+    path: Path
+    key: str
+
+    def save(self, state: dict[str, Any]) -> None:
+        partial = self.path.with_suffix(".partial")
+        torch.save({"key": self.key, "state": state}, partial)
+        partial.replace(self.path)
+
+    def load(self) -> dict[str, Any] | None:
+        if not self.path.exists():
+            return None
+        try:
+            found = torch.load(self.path, weights_only=False)
+            return dict(found["state"]) if found["key"] == self.key else None
+        except (OSError, RuntimeError, KeyError, EOFError) as error:
+            logger.warning("%s cannot be read (%s): training starts anew", self.path, error)
+            return None
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)

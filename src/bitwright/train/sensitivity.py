@@ -1,0 +1,41 @@
+"""Sensitivity of a study's space, measured and judged: the rows behind the filter and the heat map."""
+
+from collections.abc import Callable
+
+from bitwright.config import StudyConfig
+from bitwright.quant.sensitivity import judge
+from bitwright.quant.spec import Method, Role
+from bitwright.space.joint import JointSpace
+from bitwright.study.view import SensitivityRow
+from bitwright.train.candidate import Shop
+from bitwright.train.sensitivity_probe import Prober
+
+
+def measure(
+    shop: Shop, space: JointSpace, config: StudyConfig, progress: Callable[[int, int], None]
+) -> tuple[SensitivityRow, ...]:
+    """Every (kind of unit, role, method) with its loss and whether it stays."""
+    quantization = config.quantization
+    policy: dict[Role, Method] | None = None
+    methods: dict[Role, tuple[Method, ...]] = {
+        "weight": tuple(Method.parse(text, "weight") for text in quantization.weights),
+        "activation": tuple(Method.parse(text, "activation") for text in quantization.activations),
+    }
+    if quantization.policy is not None:
+        policy = {
+            "weight": Method.parse(quantization.policy.weights, "weight"),
+            "activation": Method.parse(quantization.policy.activations, "activation"),
+        }
+        methods = {
+            role: tuple(dict.fromkeys((policy[role], *methods[role]))) for role in methods
+        }
+    prober = Prober(
+        shop,
+        space,
+        config.sensitivity,
+        config.train,
+        methods,
+        config.search.seed,
+        progress,
+    )
+    return judge(prober.probes(), config.sensitivity, policy=policy)

@@ -210,6 +210,10 @@ def stage(**keys: Any) -> dict[str, Any]:
             "'quantization.weights.0': method 'lsq:9:channel': 9 bits; transform 'lsq' takes",
         ),
         (
+            changed(quantization={"weights": "lsqq:4"}),
+            "'quantization.weights.0': unknown transform 'lsqq'; did you mean 'lsq'?",
+        ),
+        (
             changed(quantization={"activations": ["lsq4"]}),
             "'quantization.activations.0': 'lsq4' is no quantization method; write",
         ),
@@ -237,12 +241,12 @@ def test_what_is_no_mapping_is_refused() -> None:
 
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nowhere.yaml' cannot be read: No such file"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml' cannot be read: No such file"):
         StudyConfig.read(tmp_path / "nowhere.yaml")
-    with pytest.raises(ConfigError, match="is not valid YAML: .*line 1"):
+    with pytest.raises(ConfigError, match=r"is not valid YAML: .*line 1"):
         StudyConfig.read(study(tmp_path, "data: [1"))
     (tmp_path / "latin.yaml").write_bytes(b"data: \xe4")
-    with pytest.raises(ConfigError, match="latin.yaml' is not UTF-8 text"):
+    with pytest.raises(ConfigError, match=r"latin\.yaml' is not UTF-8 text"):
         StudyConfig.read(tmp_path / "latin.yaml")
 
 

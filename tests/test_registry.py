@@ -61,3 +61,10 @@ def test_a_name_may_come_late_and_fail_only_when_used(numbers: Registry[type]) -
     numbers.register("broken", "no_such_module:Thing")
     with pytest.raises(ConfigError, match="cannot be loaded"):
         numbers.get("broken")
+
+
+def test_a_name_can_be_required_without_loading_it(numbers: Registry[type]) -> None:
+    numbers.register("broken", "no_such_module:Thing")
+    numbers.require("broken")
+    with pytest.raises(ConfigError, match="unknown number 'hole'; did you mean 'whole'"):
+        numbers.require("hole")

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from bitwright.errors import ConfigError
+from bitwright.quant.names import TRANSFORMS
 from bitwright.quant.spec import Method, Role
 
 
@@ -30,7 +31,10 @@ def _method(value: Any, role: Role) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return str(Method.parse(value, role))
+        method = Method.parse(value, role)
+        if method.quantized:
+            TRANSFORMS.require(method.transform)
+        return str(method)
     except ConfigError as error:
         raise ValueError(str(error)) from error  # pydantic adds the place
 

@@ -41,7 +41,12 @@ class Registry(Generic[T]):
             return entry
         if ":" in name:
             return cast(T, self._import(name))
-        raise ConfigError(f"unknown {self.kind} '{name}'; {self._nearest(name)}{self._known()}")
+        raise self._unknown(name)
+
+    def require(self, name: str) -> None:
+        """Raises ConfigError, with the nearest name, where none is registered; loads nothing."""
+        if name not in self._entries:
+            raise self._unknown(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(tuple(self._entries))
@@ -61,6 +66,9 @@ class Registry(Generic[T]):
                 f"{self.kind} '{path}' cannot be loaded: {error}; write package.module:attribute "
                 f"of something that Python can import, or a known name; {self._known()}"
             ) from error
+
+    def _unknown(self, name: str) -> ConfigError:
+        return ConfigError(f"unknown {self.kind} '{name}'; {self._nearest(name)}{self._known()}")
 
     def _nearest(self, name: str) -> str:
         close = difflib.get_close_matches(name, self._entries, n=1)

@@ -1,4 +1,4 @@
-"""Evaluations one after the other in this very process: nothing else of the study runs meanwhile."""
+"""Evaluations one after the other in this very process: nothing else of the study runs then."""
 
 from collections import deque
 from collections.abc import Iterator

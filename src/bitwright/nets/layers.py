@@ -166,7 +166,8 @@ class WeightLayer(NodeLayer):
 def _room_for_bias(grid: Grid, bias: Tensor, source: Grid) -> Grid:
     """The weights' grid with a step that is at least what an int32 bias needs.
 
-    A channel that died in training has a step near zero; beside its bias, coarser weights are exact.
+    A channel that died in training has a step near zero; next to its bias, coarser weights are
+    exact.
     """
     reach = np.abs(bias.detach().cpu().double().numpy()) / (LARGEST_BIAS * source.scale)
     needed = reach if grid.scale.ndim else reach.max()
@@ -222,27 +223,17 @@ class ConvNorm(WeightLayer):
         if self.frozen or not self.training:
             return super().forward(x, step)
         if self.per_channel:
-            raw = self.linear_map(x, self.quantize_weight(self.weight), None)
-            factor = None
-        else:
-            factor = self.fold_factor().detach()
-            weight = self.quantize_weight(self.weight * factor.view(-1, 1, 1, 1))
-            raw = self.linear_map(x, weight, None)
-        return self.output(self._normalised(raw, factor))  # type: ignore[no-any-return]
-
-    def _normalised(self, raw: Tensor, factor: Tensor | None) -> Tensor:
-        """Batch norm of the sums; running statistics are kept for the kernel without the factor."""
+            weight = self.quantize_weight(self.weight)
+        else:  # quantized as it will be exported: folded
+            spread = self.fold_factor().detach().view(-1, 1, 1, 1)
+            weight = self.quantize_weight(self.weight * spread) / spread
+        raw = self.linear_map(x, weight, None)
         gain = self.positive_gain()
-        if factor is None:
-            return functional.batch_norm(
+        return self.output(  # type: ignore[no-any-return]
+            functional.batch_norm(
                 raw, self.mean, self.variance, gain, self.bias, True, MOMENTUM, EPSILON
             )
-        mean, variance = torch.zeros_like(self.mean), torch.ones_like(self.variance)
-        out = functional.batch_norm(raw, mean, variance, gain, self.bias, True, 1.0, EPSILON)
-        with torch.no_grad():
-            self.mean.lerp_(mean / factor, MOMENTUM)
-            self.variance.lerp_(variance / factor.square(), MOMENTUM)
-        return out
+        )
 
 
 class Add(NodeLayer):

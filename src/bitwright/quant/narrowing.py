@@ -15,13 +15,11 @@ def removals(
 ) -> tuple[tuple[SensitivityRow, ...], Removed]:
     """The rows as they take effect, and what they remove.
 
-    In fixed-policy mode a kind of unit leaves the space with its method; the least sensitive kind of
-    every stage and the classifier stay whatever their loss, so that a network remains.
+    In fixed-policy mode a kind of unit leaves the space with its method; the least sensitive kind
+    of every stage and the classifier stay whatever their loss, so that a network remains.
     """
     kept_anyway = _last_kinds(rows, stages) | {"classifier"} if fixed else frozenset()
-    final = tuple(
-        _spared(row) if not row.kept and row.unit in kept_anyway else row for row in rows
-    )
+    final = tuple(_spared(row) if not row.kept and row.unit in kept_anyway else row for row in rows)
     removed = tuple(
         ((row.unit, row.role, Method.parse(row.method, row.role)), row.reason)
         for row in final
@@ -30,9 +28,7 @@ def removals(
     return final, removed
 
 
-def _last_kinds(
-    rows: Sequence[SensitivityRow], stages: Sequence[StageConfig]
-) -> frozenset[str]:
+def _last_kinds(rows: Sequence[SensitivityRow], stages: Sequence[StageConfig]) -> frozenset[str]:
     """For each stage that would lose every kind: its least sensitive one."""
     loss: dict[str, float] = {}
     for row in rows:

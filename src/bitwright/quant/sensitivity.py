@@ -97,13 +97,38 @@ def judge(
     *,
     policy: Mapping[Role, Method] | None = None,
 ) -> tuple[SensitivityRow, ...]:
+    """What was probed, with its loss and whether it stays."""
+    return _judged(losses(probes), settings, policy)
+
+
+def judge_again(
+    rows: Sequence[SensitivityRow],
+    settings: SensitivityConfig,
+    *,
+    policy: Mapping[Role, Method] | None = None,
+) -> tuple[SensitivityRow, ...]:
+    """The same measurements under other filters."""
+    measured = {
+        (row.unit, row.role, Method.parse(row.method, row.role)): Loss(
+            row.accuracy_drop, row.latency_growth, row.memory_growth
+        )
+        for row in rows
+    }
+    return _judged(measured, settings, policy)
+
+
+def _judged(
+    measured: Mapping[tuple[str, Role, Method], Loss],
+    settings: SensitivityConfig,
+    policy: Mapping[Role, Method] | None,
+) -> tuple[SensitivityRow, ...]:
     """Every (kind, role, method) with its loss and whether it stays (M4.3).
 
-    In fixed-policy mode only the policy's own method is judged; the others are there to compare with.
-    At least one method of a kind and role always stays in joint mode: the least sensitive.
+    In fixed-policy mode only the policy's own method is judged; the others are there to compare
+    with. In joint mode the least sensitive method of a kind and role always stays.
     """
     groups: dict[Key, dict[Method, Loss]] = defaultdict(dict)
-    for (kind, role, method), loss in losses(probes).items():
+    for (kind, role, method), loss in measured.items():
         groups[kind, role][method] = loss
     rows: list[SensitivityRow] = []
     for (kind, role), group in sorted(groups.items()):

@@ -1,4 +1,4 @@
-"""The hand-made network that a study's winner is held against: what one would build without a search."""
+"""The hand-made network beside a study's winner: what one would build without a search."""
 
 from bitwright.graph import Shape
 from bitwright.quant.spec import ROLES, Method, Site

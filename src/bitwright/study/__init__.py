@@ -1,0 +1,1 @@
+"""One study: its loop, its memory and its folder."""

@@ -51,6 +51,8 @@ def connect(url: str, *, create: bool) -> tuple[str, "RDBStorage"]:
         options = _options(parsed)
         if not create and not _has_tables(url, options):
             raise StoreError(f"{place} holds no study; run 'bitwright search' to begin one")
+        if create and path is not None:
+            _make_tables(path)
         braced = url.replace("{", "{{").replace("}", "}}")  # Optuna takes it for a template
         storage = RDBStorage(braced, engine_kwargs=options)
         if path is not None:
@@ -87,6 +89,42 @@ def _has_tables(url: str, options: Mapping[str, Any]) -> bool:
         return bool(sqlalchemy.inspect(engine).has_table("alembic_version"))  # created last
     finally:
         engine.dispose()
+
+
+def _make_tables(path: Path) -> None:
+    """Make Optuna's tables in one transaction, where there are none.
+
+    Optuna makes them one by one, and never adds what a kill in between left out: without its index
+    on names the database takes the same study twice.
+    """
+    with contextlib.closing(
+        sqlite3.connect(path, timeout=LOCK_WAIT_S, isolation_level=None)
+    ) as connection:
+        if _has_schema(connection):
+            return
+        statements = _table_statements()
+        connection.execute("BEGIN IMMEDIATE")
+        if not _has_schema(connection):  # another program may have been quicker
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute("COMMIT")
+
+
+def _has_schema(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is not None
+
+
+def _table_statements() -> list[str]:
+    """What makes a fresh Optuna database, read off one in memory."""
+    from optuna.storages import RDBStorage
+
+    storage = RDBStorage("sqlite://")
+    try:
+        with contextlib.closing(storage.engine.raw_connection()) as pooled:
+            dump = list(pooled.driver_connection.iterdump())
+    finally:
+        close(storage)
+    return dump[1:-1]  # without BEGIN and COMMIT
 
 
 def _check_pages(storage: "RDBStorage", place: str) -> None:
@@ -126,21 +164,30 @@ def clear_errors(place: str) -> Iterator[None]:
         raise
     except ImportError as error:
         raise StoreError(
-            f"{place}: the database's driver is missing ({error}); for PostgreSQL install "
-            "psycopg2-binary"
+            f"{place}: the database's driver is missing ({_root(error)}); install it, for "
+            "PostgreSQL with: pip install 'psycopg[binary]'"
         ) from error
-    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+    except (
+        sqlite3.Error,
+        sqlalchemy.exc.SQLAlchemyError,
+        optuna.exceptions.StorageInternalError,
+    ) as error:
         raise StoreError(f"{place}: {_database_trouble(error)}") from error
     except RuntimeError as error:  # Optuna's tables are older or newer than this Optuna
         raise StoreError(f"{place}: {error}") from error
 
 
 def _database_trouble(error: BaseException) -> str:
-    while error.__cause__ is not None:
-        error = error.__cause__
+    error = _root(error)
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorname", "")
         for beginning, law, remedy in _SQLITE_TROUBLE:
             if code.startswith(beginning):
                 return f"{law} ({error}); {remedy}"
     return f"{' '.join(str(error).split())}; check the database and its address, then run again"
+
+
+def _root(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

@@ -1,13 +1,9 @@
 """The study-level documents in the store: entries and sensitivity rows as JSON, both ways."""
 
-from typing import Any, Literal
+from typing import Any
 
 from bitwright.records import Genome, encode, policy_from_dict, unit_from_dict
 from bitwright.study.view import Entry, SensitivityRow
-
-Key = Literal[
-    "settings", "environment", "space", "sensitivity", "state", "final", "baseline", "failure"
-]
 
 
 def entry_to_json(entry: Entry) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -25,6 +26,16 @@ class Folder:
         if path.suffix in STUDY_SUFFIXES:
             return cls(Path("runs") / path.stem)
         return cls(path)
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.path.resolve().name
+
+    @property
+    def settings(self) -> Path:
+        """The study file as it runs, every default written out."""
+        return self.path / "study.yaml"
 
     @property
     def database(self) -> Path:
@@ -61,6 +72,19 @@ class Folder:
             raise StoreError(
                 f"output folder '{self.path}' cannot be written ({error.strerror}); "
                 "name another one with --out"
+            ) from error
+
+    @contextlib.contextmanager
+    def clear_errors(self) -> Iterator[None]:
+        """Turns what the file system refuses into one StoreError with place and remedy."""
+        try:
+            yield
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            remedy = "free some space" if full else "mend that"
+            raise StoreError(
+                f"'{error.filename or self.path}': {error.strerror or error}; {remedy} and run the "
+                "same command again"
             ) from error
 
     @contextlib.contextmanager

@@ -1,7 +1,7 @@
-"""The loop (M1.1): propose, evaluate, record, learn, until the reward converges or a limit is reached.
+"""The loop (M1.1): propose, evaluate, record, learn, until the reward converges or a limit is met.
 
-Record, then learn: an outcome is stored before the controller sees it, and a controller's state is a fold
-over the stored outcomes. A study that was killed goes on exactly where its store ends.
+Record, then learn: an outcome is stored before the controller sees it, and a controller's state is
+a fold over the stored outcomes. A study that was killed goes on exactly where its store ends.
 """
 
 import dataclasses
@@ -51,7 +51,7 @@ class Loop:
         return whole
 
     def _iterate(self, iteration: int) -> None:
-        """One iteration; candidates of it that were recorded before an interrupt are not run again."""
+        """One iteration; what was recorded of it before an interrupt is not run again."""
         first = iteration * self.controller.batch
         numbers = range(first, first + self.controller.batch)
         recorded = {outcome.number for outcome in self.store.outcomes(after=first)}

@@ -92,5 +92,6 @@ def pareto(outcomes: tuple[Outcome, ...]) -> tuple[Entry, ...]:
         (outcome.metric("accuracy") or 0.0, *(outcome.metric(name) or 0.0 for name in names))
         for outcome in complete
     ]
-    directions: list[Direction] = ["max", *("min" for _ in names)]
+    cheaper: Direction = "min"
+    directions: list[Direction] = ["max", *[cheaper] * len(names)]
     return tuple(entry_of(complete[index]) for index in front(points, directions))

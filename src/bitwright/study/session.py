@@ -1,20 +1,21 @@
-"""One run of a study from data to report: prepares, searches, finishes; goes on where the last run stopped."""
+"""One run of a study from data to report; it goes on where the run before it stopped."""
 
+import contextlib
 import dataclasses
 import os
 import platform
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bitwright._version import __version__
-from bitwright.config import StudyConfig
-from bitwright.control import make
+from bitwright.config import QuantizationConfig, StudyConfig
+from bitwright.control.base import CONTROLLERS, Controller, make
 from bitwright.control.converge import winner
 from bitwright.control.reward import Reward
-from bitwright.errors import ConfigError, TargetError
+from bitwright.errors import ConfigError, StoreError, TargetError
 from bitwright.execute.inline import InlineExecutor
 from bitwright.quant.spec import ROLES, Method, Role
 from bitwright.records import Genome, Outcome
@@ -24,9 +25,10 @@ from bitwright.space.baseline import baseline
 from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.space.templates import stages_of
 from bitwright.study.documents import entry_to_json, rows_from_json, rows_to_json
-from bitwright.study.folder import Folder
+from bitwright.study.folder import STUDY_SUFFIXES, Folder
 from bitwright.study.loop import Loop
 from bitwright.study.reading import pareto, read, removed_lines
+from bitwright.study.settings import check_unchanged, probed_under
 from bitwright.study.store import Store
 from bitwright.study.view import Entry, SensitivityRow, StoppedBy, StudyView
 from bitwright.study.watch import Plan, Watcher
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
     from bitwright.train.candidate import Shop
     from bitwright.train.final import Finisher
 
-MAY_CHANGE = frozenset({"iterations", "convergence", "minutes", "result"})  # of [search], on resume
 PRUNE_EVERY = 50  # trials: then the files of trials that are beaten in everything are deleted
 
 
@@ -45,27 +46,72 @@ def run(config: StudyConfig, out: Path, watcher: Watcher | None = None) -> Study
 
     KeyboardInterrupt leaves a study that the next run goes on with.
     """
-    folder = Folder(out)
-    folder.make()
-    with folder.locked():
-        store = Store.open(folder.url(config.storage), folder.path.resolve().name)
-        try:
-            return _Session(config, folder, store, watcher or Watcher()).run()
-        finally:
-            store.close()
+    with _opened(config, out) as (folder, store):
+        return _Session(config, folder, store, watcher or Watcher()).run()
+
+
+def search(
+    study: StudyConfig | Mapping[str, Any] | Path | str,
+    out: Path | str | None = None,
+    watcher: Watcher | None = None,
+) -> StudyView:
+    """Runs a study given as a value, a mapping of its keys, or a study file.
+
+    `out` defaults to `runs/<name of the file>`, or `runs/study` where there is no file.
+    """
+    if isinstance(study, Path | str):
+        config, folder = StudyConfig.read(study), Folder.of(study).path
+    else:
+        config = study if isinstance(study, StudyConfig) else StudyConfig.from_mapping(study)
+        folder = Path("runs") / "study"
+    return run(config, Path(out) if out is not None else folder, watcher)
+
+
+def sensitivity(
+    config: StudyConfig, out: Path, watcher: Watcher | None = None
+) -> tuple[SensitivityRow, ...]:
+    """The sensitivity of a study's space: measured once, then read from the study's store."""
+    with _opened(config, out) as (folder, store):
+        return _Session(config, folder, store, watcher or Watcher()).sensitivity()
+
+
+def declared_space(config: StudyConfig) -> JointSpace:
+    """The space as the study declares it, before any filter."""
+    from bitwright.tasks.data.load import load
+
+    data = load(config.data.name)
+    return JointSpace(
+        stages_of(config.space),
+        _methods(config.quantization),
+        input_shape=tuple(data.train.images.shape[1:]),
+        classes=len(data.classes),
+    )
 
 
 def view(study: Path | str) -> StudyView:
     """A stored study as it stands; `study` is its file or its folder."""
     folder = Folder.of(study)
-    storage = None
-    if Path(study).suffix in (".yaml", ".yml") and Path(study).exists():
-        storage = StudyConfig.read(study).storage
-    store = Store.open_existing(folder.url(storage), folder.path.resolve().name)
+    path = Path(study)
+    written = path if path.suffix in STUDY_SUFFIXES and path.exists() else folder.settings
+    storage = StudyConfig.read(written).storage if written.exists() else None
+    store = Store.open_existing(folder.url(storage), folder.name)
     try:
-        return read(store, folder.path.resolve().name)
+        return read(store, folder.name)
     finally:
         store.close()
+
+
+@contextlib.contextmanager
+def _opened(config: StudyConfig, out: Path) -> Iterator[tuple[Folder, Store]]:
+    """The study's folder and store, for this program alone."""
+    folder = Folder(out)
+    folder.make()
+    with folder.locked(), folder.clear_errors():
+        store = Store.open(folder.url(config.storage), folder.name)
+        try:
+            yield folder, store
+        finally:
+            store.close()
 
 
 @dataclasses.dataclass(slots=True)
@@ -78,55 +124,51 @@ class _Session:
     watcher: Watcher
     spent: float = 0.0
 
-    @property
-    def name(self) -> str:
-        return self.folder.path.resolve().name
-
     def run(self) -> StudyView:
-        self._check_settings()
+        shop, space, reward = self._prepare()
+        stopped: StoppedBy | None = None
         self._set_state("running")
         try:
-            self._work()
+            space = self._narrowed(shop, space)
+            stopped = self._search(shop, space, reward)
+            self._set_state("running", stopped)
+            self._prune()
+            self._finish(shop, space, reward)
+            self._set_state("finished", stopped)
         except KeyboardInterrupt:
             self._set_state("interrupted", "user")
             raise
         except BaseException:
-            self._set_state("interrupted")
+            with contextlib.suppress(StoreError):  # which may be the trouble itself
+                self._set_state("interrupted", stopped)
             raise
-        return read(self.store, self.name)
+        self.watcher.phase("report")
+        found = read(self.store, self.folder.name)
+        html.write(found, self.folder.report)
+        return found
 
-    def _work(self) -> None:
+    def sensitivity(self) -> tuple[SensitivityRow, ...]:
+        """Only this part of the study."""
+        shop, space, _ = self._prepare()
+        self._narrowed(shop, space)
+        return rows_from_json(self.store.get("sensitivity") or [])
+
+    def _prepare(self) -> tuple["Shop", JointSpace, Reward]:
+        """The study's parts. What can be refused is refused here, before anything is recorded."""
+        check_unchanged(self.store, self.config, str(self.folder.path))
         target = _target(self.config)
         reward = Reward(
             self.config.reward.transform, self.config.reward.metrics, self.config.limits
         )
+        CONTROLLERS.get(self.config.search.controller)
         self.watcher.phase("data", self.config.data.name)
         shop = self._shop(target)
-        self.store.put("environment", _environment(shop))
-        space = self._space(shop)
-        stopped = self._search(shop, space, reward)
-        self.watcher.search_done(stopped)
-        self._set_state("running", stopped)
-        self._prune()
-        self._finish(shop, space, stopped)
-        self._set_state("finished", stopped)
-        self.watcher.phase("report")
-        html.write(read(self.store, self.name), self.folder.report)
-
-    def _check_settings(self) -> None:
-        """Refuses to go on with other settings than the study was started with."""
-        before = self.store.get("settings")
-        if before is not None:
-            old = StudyConfig.from_text(before, source=f"the settings in '{self.folder.path}'")
-            changed = _difference(_fixed_part(old), _fixed_part(self.config))
-            if changed is not None:
-                key, was, now = changed
-                raise ConfigError(
-                    f"the study in '{self.folder.path}' was started with {key} = {was}, now it is "
-                    f"{now}; use another folder with --out, or delete this one to start anew"
-                )
+        space = self._joint(shop, _methods(self.config.quantization))
+        self._controller(space)
         self.store.put("settings", self.config.to_yaml())
-        (self.folder.path / "study.yaml").write_text(self.config.to_yaml(), encoding="utf-8")
+        self.folder.settings.write_text(self.config.to_yaml(), encoding="utf-8")
+        self.store.put("environment", _environment(shop))
+        return shop, space, reward
 
     def _set_state(self, state: str, stopped_by: StoppedBy | None = None) -> None:
         document = {"state": state, "stopped_by": stopped_by}
@@ -147,36 +189,38 @@ class _Session:
         device = _device(self.config.device)
         data = load(self.config.data.name)
         task = ImageTask(data, self.config.data, seed=self.config.search.seed, device=device)
-        return Shop(self.name, task, target, torch.get_num_threads())
+        return Shop(self.folder.name, task, target, torch.get_num_threads())
 
-    def _space(self, shop: "Shop") -> JointSpace:
-        """The declared space, narrowed by what sensitivity filters out."""
-        stages = stages_of(self.config.space)
-        whole = self._joint(shop, self._methods())
+    def _narrowed(self, shop: "Shop", whole: JointSpace) -> JointSpace:
+        """The space without what sensitivity filters out (M4.3)."""
         if not self.config.sensitivity.enabled:
             return whole
         from bitwright.quant.narrowing import removals
 
-        stored = self.store.get("sensitivity")
-        rows = rows_from_json(stored) if stored is not None else self._sensitivity(shop, whole)
         fixed = self.config.quantization.mode == "fixed"
-        rows, removed = removals(rows, stages, fixed=fixed)
+        rows, removed = removals(self._sensitivity(shop, whole), whole.stages, fixed=fixed)
         self.store.put("sensitivity", rows_to_json(rows))
         self.watcher.sensitivity(rows, removed_lines(rows))
         return self._joint(shop, dataclasses.replace(whole.methods, removed=removed))
 
-    def _methods(self) -> MethodSpace:
-        quantization = self.config.quantization
-        first_last = quantization.first_last
-        pinned: tuple[tuple[Role, Method], ...] = ()
-        if first_last is not None:
-            pinned = (
-                ("weight", Method.parse(first_last.weights, "weight")),
-                ("activation", Method.parse(first_last.activations, "activation")),
-            )
-        return MethodSpace(
-            quantization.methods("weight"), quantization.methods("activation"), pinned
+    def _sensitivity(self, shop: "Shop", space: JointSpace) -> tuple[SensitivityRow, ...]:
+        """Measured once; judged anew each time, since the filters may have changed."""
+        from bitwright.quant.sensitivity import judge_again
+        from bitwright.train.sensitivity import fixed_policy, measure
+
+        under = probed_under(self.config)
+        stored = self.store.get("sensitivity")
+        if stored is not None and self.store.get("probed_under") == under:
+            policy = fixed_policy(self.config.quantization)
+            return judge_again(rows_from_json(stored), self.config.sensitivity, policy=policy)
+        self.watcher.phase("sensitivity")
+        start = time.monotonic()
+        rows = measure(
+            shop, space, self.config, lambda done, total: self.watcher.progress(done, total, 0.0)
         )
+        self.spent += time.monotonic() - start
+        self.store.put("probed_under", under)
+        return rows
 
     def _joint(self, shop: "Shop", methods: MethodSpace) -> JointSpace:
         return JointSpace(
@@ -186,35 +230,28 @@ class _Session:
             classes=shop.task.classes,
         )
 
-    def _sensitivity(self, shop: "Shop", space: JointSpace) -> tuple[SensitivityRow, ...]:
-        from bitwright.train.sensitivity import measure
-
-        self.watcher.phase("sensitivity")
-        start = time.monotonic()
-        rows = measure(
-            shop, space, self.config, lambda done, total: self.watcher.progress(done, total, 0.0)
-        )
-        self.spent += time.monotonic() - start
-        return rows
-
-    def _search(self, shop: "Shop", space: JointSpace, reward: Reward) -> StoppedBy:
-        from bitwright.train.candidate import CandidateEvaluator
-
+    def _controller(self, space: JointSpace) -> Controller:
         settings = self.config.search
-        controller = make(
+        return make(
             settings.controller,
             space,
             settings.options,
             seed=derive(settings.seed, 0, "controller"),
             initial_reward=self.config.reward.initial,
         )
+
+    def _search(self, shop: "Shop", space: JointSpace, reward: Reward) -> StoppedBy:
+        from bitwright.train.candidate import CandidateEvaluator
+
+        settings = self.config.search
+        controller = self._controller(space)
         size = space.size()
         self.store.put(
             "space",
             {"id": space.space_id, "structures": size.structures, "networks": size.networks},
         )
         plan = Plan(
-            self.name,
+            self.folder.name,
             settings.iterations,
             controller.batch,
             settings.minutes,
@@ -236,7 +273,9 @@ class _Session:
         watcher = _Pruning(self.watcher, self._prune)
         executor = InlineExecutor(evaluator)
         loop = Loop(settings, controller, self.store, executor, declared, watcher, self.spent)
-        return loop.run()
+        stopped = loop.run()
+        self.watcher.search_done(stopped)
+        return stopped
 
     def _prune(self) -> None:
         """Deletes the files of trials that another trial beats in everything."""
@@ -248,7 +287,7 @@ class _Session:
             if outcome.model is not None and outcome.model not in kept:
                 (self.folder.path / outcome.model).unlink(missing_ok=True)
 
-    def _finish(self, shop: "Shop", space: JointSpace, stopped: StoppedBy) -> None:
+    def _finish(self, shop: "Shop", space: JointSpace, reward: Reward) -> None:
         """Retrains, exports and proves the winner and the baseline, unless that is done."""
         from bitwright.train.final import Finisher
 
@@ -263,19 +302,14 @@ class _Session:
         final = self.store.get("final")
         if final is None or final["trial"] != chosen.number:
             self.watcher.phase("final", f"trial {chosen.number}")
-            self.store.put("final", entry_to_json(self._final(finisher, space, chosen)))
+            blueprint = space.decode(chosen.genome)
+            entry = finisher.finish("winner", blueprint, chosen.genome, self.folder.model)
+            value = reward.score({name: getattr(entry, name) for name in reward.needs})
+            entry = dataclasses.replace(entry, trial=chosen.number, reward=value)
+            self.store.put("final", entry_to_json(entry))
         if self.config.baseline and self.store.get("baseline") is None:
             self.watcher.phase("baseline")
             self.store.put("baseline", entry_to_json(self._baseline(finisher, shop)))
-
-    def _final(self, finisher: "Finisher", space: JointSpace, chosen: Outcome) -> Entry:
-        blueprint = space.decode(chosen.genome)
-        entry = finisher.finish("winner", blueprint, chosen.genome, self.folder.model)
-        reward = Reward(
-            self.config.reward.transform, self.config.reward.metrics, self.config.limits
-        )
-        measured = {name: getattr(entry, name) for name in reward.needs}
-        return dataclasses.replace(entry, trial=chosen.number, reward=reward.score(measured))
 
     def _baseline(self, finisher: "Finisher", shop: "Shop") -> Entry:
         weight, activation = Method.parse("lsq:8"), Method.parse("lsq:8", "activation")
@@ -297,6 +331,18 @@ class _Pruning(Watcher):
         self._count += 1
         if self._count % PRUNE_EVERY == 0:
             self._prune()
+
+
+def _methods(quantization: QuantizationConfig) -> MethodSpace:
+    """The methods that units may take, before any filter."""
+    first_last = quantization.first_last
+    pinned: tuple[tuple[Role, Method], ...] = ()
+    if first_last is not None:
+        pinned = (
+            ("weight", Method.parse(first_last.weights, "weight")),
+            ("activation", Method.parse(first_last.activations, "activation")),
+        )
+    return MethodSpace(quantization.methods("weight"), quantization.methods("activation"), pinned)
 
 
 def _target(config: StudyConfig) -> Target:
@@ -348,25 +394,3 @@ def _environment(shop: "Shop") -> dict[str, str]:
         "images": f"{len(shop.task.train)} to train on, {len(shop.task.held)} held out, "
         f"{len(shop.task.data.test.labels)} to test on",
     }
-
-
-def _fixed_part(config: StudyConfig) -> dict[str, Any]:
-    """What must not change between two runs of one study."""
-    data = config.model_dump(mode="json")
-    data["search"] = {k: v for k, v in data["search"].items() if k not in MAY_CHANGE}
-    data.pop("storage")
-    return data
-
-
-def _difference(
-    old: Mapping[str, Any], new: Mapping[str, Any], place: str = ""
-) -> tuple[str, Any, Any] | None:
-    """The first key that differs: its dotted name and both values."""
-    for key in dict.fromkeys([*old, *new]):
-        was, now = old.get(key), new.get(key)
-        if was == now:
-            continue
-        if isinstance(was, Mapping) and isinstance(now, Mapping):
-            return _difference(was, now, f"{place}{key}.")
-        return f"{place}{key}", was, now
-    return None

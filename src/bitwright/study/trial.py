@@ -25,8 +25,8 @@ def trial_of(
     """The outcome as Optuna and its dashboard show it.
 
     `text` is its record, `place` the study's name for messages. An infeasible outcome is a
-    complete trial that breaks the constraint "violation"; a failed one has no value, its reward is
-    among the attributes.
+    complete trial that breaks a constraint, so it never counts as best; a failed one has no value,
+    its reward is among the attributes.
     """
     from optuna.trial import TrialState, create_trial
 
@@ -37,15 +37,13 @@ def trial_of(
     }
     picks = outcome.genome.as_dict()
     failed = outcome.state == "failed"
-    infeasible = outcome.state == "infeasible"
     trial = create_trial(
         state=TrialState.FAIL if failed else TrialState.COMPLETE,
         value=None if failed else outcome.reward,
         params={path: picks[path] for path in distributions},
         distributions=distributions,
         user_attrs=_attributes(outcome),
-        system_attrs={RECORD_KEY: json.loads(text)},
-        constraints={"violation": max(-outcome.reward, 1e-9)} if infeasible else None,
+        system_attrs={RECORD_KEY: json.loads(text), **_constraints(outcome)},
     )
     taken = datetime.timedelta(seconds=sum(seconds for _, seconds in outcome.seconds))
     trial.datetime_start = (trial.datetime_complete or datetime.datetime.now()) - taken
@@ -68,8 +66,15 @@ def _distribution(
     return CategoricalDistribution(options)
 
 
+def _constraints(outcome: Outcome) -> dict[str, list[float]]:
+    """Optuna's mark of an infeasible trial: a positive number, in the form the dashboard reads."""
+    if outcome.state != "infeasible":
+        return {}
+    return {"constraints": [max(-outcome.reward, 1e-9)]}
+
+
 def _attributes(outcome: Outcome) -> dict[str, Any]:
-    """What a person looks for in a trial, each under its own name."""
+    """What a person looks for in a trial, each under its own name; no long texts."""
     shown: dict[str, Any] = {"state": outcome.state, "iteration": outcome.iteration}
     for name, measured in outcome.metrics:
         shown[name] = measured.value
@@ -78,7 +83,6 @@ def _attributes(outcome: Outcome) -> dict[str, Any]:
     shown |= {
         "bits": _bits(outcome.policy),
         "reason": outcome.reason,
-        "traceback": outcome.traceback,
         "model": outcome.model,
         "reward": outcome.reward if outcome.state == "failed" else None,
         "seconds": {name: round(seconds, 3) for name, seconds in outcome.seconds} or None,

@@ -9,7 +9,7 @@ from bitwright.study.view import SensitivityRow, StoppedBy
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """What lies before a study: known before it starts, so that a watcher can estimate time left."""
+    """What lies before a study: known before it starts, to estimate the time left."""
 
     name: str
     iterations: int

@@ -1,4 +1,4 @@
-"""Image classification: the data of a study in its three parts, and how a network is judged on them."""
+"""Image classification: a study's data in its three parts, and how a network is judged on them."""
 
 import dataclasses
 
@@ -34,7 +34,7 @@ class Part:
 
 
 class ImageTask:
-    """One study's task: trains on `train`, judges candidates on `held`, and the winner on `test`."""
+    """One study's task: trains on `train`, judges candidates on `held`, the winner on `test`."""
 
     def __init__(
         self, data: ImageData, config: DataConfig, *, seed: int, device: torch.device

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import json
 import logging
 import time
@@ -27,6 +28,10 @@ from bitwright.train.trainer import Curve, Hooks, Progress, train
 logger = logging.getLogger(__name__)
 
 TIMED = frozenset({"latency_ms"})  # metrics that no seed repeats
+NO_HOOKS = Hooks()
+DISK_TROUBLE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Shop:
     threads: int
 
     def trained(
-        self, blueprint: Blueprint, budget: TrainConfig, seed: int, hooks: Hooks = Hooks()
+        self, blueprint: Blueprint, budget: TrainConfig, seed: int, hooks: Hooks = NO_HOOKS
     ) -> tuple[QuantNet, Curve]:
         """The blueprint's network, trained under its policy."""
         net = self.task.build(blueprint, derive(seed, 0, "weights"))
@@ -98,17 +103,32 @@ class CandidateEvaluator(Evaluator):
         self.folder, self.started, self.watch = folder, started, watch
 
     def evaluate(self, job: Job) -> Outcome:
-        """The candidate's outcome; failures become part of it, with their traceback."""
+        """The candidate's outcome; whatever breaks becomes part of it, with its traceback.
+
+        Trouble with the disk is raised: it is not the candidate's fault, and the next would meet
+        it too.
+        """
         self.started(job)
         trial = _Trial(job, self)
         try:
             return trial.run()
         except InfeasibleError as error:
             return trial.outcome("infeasible", trial.penalty, reason=str(error))
-        except Exception as error:  # noqa: BLE001 - whatever broke, the study goes on and says why
-            logger.exception("trial %d failed", job.number)
+        except Exception as error:
+            if _is_the_disks(error):
+                raise
             reason = f"{type(error).__name__}: {error}"
+            logger.info("trial %d failed: %s", job.number, reason, exc_info=True)
             return trial.outcome("failed", FAILED, reason=reason, trace=traceback.format_exc())
+
+
+def _is_the_disks(error: BaseException | None) -> bool:
+    """Whether the disk lies behind an error: full, read-only or broken."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
+            return True
+        error = error.__cause__
+    return False
 
 
 class _Trial:
@@ -135,14 +155,13 @@ class _Trial:
             if parts.budget.patience is not None:
                 held = parts.shop.task.held
                 hooks = dataclasses.replace(hooks, judge=lambda net: accuracy(net, held))
-            net, self.curve = parts.shop.trained(
-                self.blueprint, parts.budget, self.job.seed, hooks
-            )
+            net, self.curve = parts.shop.trained(self.blueprint, parts.budget, self.job.seed, hooks)
         name = f"trials/{self.job.number:05d}.onnx"
         with self._timed("export"):
             genome = json.dumps(self.job.genome.as_dict())
             metadata = {"trial": str(self.job.number), "genome": genome}
             parts.shop.export(net, parts.folder / name, metadata | describe(self.blueprint))
+            self.model = name
         with self._timed("measure"):
             timed = bool(TIMED & reward.needs)
             self.metrics = parts.shop.measured(graph, parts.folder / name, timed=timed)
@@ -151,14 +170,13 @@ class _Trial:
             context = (("data", "held-out"), ("images", str(len(held))), ("file", "exported"))
             self.metrics[ACCURACY] = Measurement(value, context=context)
         self._check_limits(before_training=False)
-        self.model = name
         return self.outcome("complete", reward.score(self._values()))
 
     def _values(self) -> dict[str, float]:
         return {name: measurement.value for name, measurement in self.metrics.items()}
 
     def _check_limits(self, *, before_training: bool) -> None:
-        """Raises InfeasibleError for broken limits; untrained, only those that are known already."""
+        """InfeasibleError for broken limits; before training, only those that are known then."""
         values = self._values()
         reward = self.parts.reward
         broken = reward.violations(values, only_known=before_training)
@@ -198,4 +216,3 @@ class _Trial:
             seed=self.job.seed,
             model=self.model,
         )
-

@@ -2,8 +2,10 @@
 
 import dataclasses
 import hashlib
+import io
 import json
 import logging
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,7 @@ class Finisher:
     watch: Callable[[Progress], None]
 
     def finish(self, label: str, blueprint: Blueprint, genome: Genome, path: Path) -> Entry:
-        """Trains, exports to `path`, measures and proves. Goes on from a checkpoint if there is one."""
+        """Trains, exports to `path`, measures and proves; goes on from a checkpoint."""
         checkpoint = _Checkpoint(
             self.folder / f"{path.stem}.checkpoint.pt", _key(blueprint, self.budget, self.seed)
         )
@@ -54,9 +56,10 @@ class Finisher:
         net, curve = self.shop.trained(blueprint, self.budget, self.seed, hooks)
         entry = self._tested(net, path, Entry(label, genome, blueprint.policy, blueprint.units))
         measured = self.shop.measured(expand(blueprint), path, timed=True)
+        values: dict[str, Any] = {name: measured[name].value for name in _MEASURED}
         entry = dataclasses.replace(
             entry,
-            **{name: measured[name].value for name in _MEASURED},
+            **values,
             model=path.name,
             curve=curve,
             proof=tuple(self._proof(net, path).items()),
@@ -76,7 +79,7 @@ class Finisher:
         return dataclasses.replace(entry, accuracy=held, test_accuracy=test)
 
     def _proof(self, net: QuantNet, path: Path) -> dict[str, str]:
-        """How the exported file's predictions agree with the trained network's and the reference's."""
+        """How the file's predictions agree with the trained network's and the reference's."""
         test = self.shop.task.test
         model = load(path, threads=self.shop.threads)
         images = test.images.cpu().numpy()
@@ -91,12 +94,13 @@ class Finisher:
             )
         first = images[:REFERENCED]
         exact = reference.run(net.to_integer(), first).argmax(1)
+        inexact = float(np.mean(exact != found[: len(first)]))
         return {
             "images": str(len(images)),
             "differ_from_trained": f"{100 * trained:.3f} %",
             "allowed_to_differ": f"{100 * MAY_DIFFER:g} %",
             "images_through_integer_reference": str(len(first)),
-            "differ_from_integer_reference": f"{100 * float(np.mean(exact != found[: len(first)])):.3f} %",
+            "differ_from_integer_reference": f"{100 * inexact:.3f} %",
             "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         }
 
@@ -126,7 +130,9 @@ class _Checkpoint:
 
     def save(self, state: dict[str, Any]) -> None:
         partial = self.path.with_suffix(".partial")
-        torch.save({"key": self.key, "state": state}, partial)
+        buffer = io.BytesIO()  # torch's own writer reports a full disk as a RuntimeError
+        torch.save({"key": self.key, "state": state}, buffer)
+        partial.write_bytes(buffer.getbuffer())
         partial.replace(self.path)
 
     def load(self) -> dict[str, Any] | None:
@@ -135,7 +141,7 @@ class _Checkpoint:
         try:
             found = torch.load(self.path, weights_only=False)
             return dict(found["state"]) if found["key"] == self.key else None
-        except (OSError, RuntimeError, KeyError, EOFError) as error:
+        except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
             logger.warning("%s cannot be read (%s): training starts anew", self.path, error)
             return None
 

@@ -1,8 +1,8 @@
-"""Sensitivity of a study's space, measured and judged: the rows behind the filter and the heat map."""
+"""Sensitivity of a study's space, measured and judged: the rows of the filter and the heat map."""
 
 from collections.abc import Callable
 
-from bitwright.config import StudyConfig
+from bitwright.config import QuantizationConfig, StudyConfig
 from bitwright.quant.sensitivity import judge
 from bitwright.quant.spec import Method, Role
 from bitwright.space.joint import JointSpace
@@ -16,19 +16,13 @@ def measure(
 ) -> tuple[SensitivityRow, ...]:
     """Every (kind of unit, role, method) with its loss and whether it stays."""
     quantization = config.quantization
-    policy: dict[Role, Method] | None = None
+    policy = fixed_policy(quantization)
     methods: dict[Role, tuple[Method, ...]] = {
         "weight": tuple(Method.parse(text, "weight") for text in quantization.weights),
         "activation": tuple(Method.parse(text, "activation") for text in quantization.activations),
     }
-    if quantization.policy is not None:
-        policy = {
-            "weight": Method.parse(quantization.policy.weights, "weight"),
-            "activation": Method.parse(quantization.policy.activations, "activation"),
-        }
-        methods = {
-            role: tuple(dict.fromkeys((policy[role], *methods[role]))) for role in methods
-        }
+    if policy is not None:
+        methods = {role: tuple(dict.fromkeys((policy[role], *methods[role]))) for role in methods}
     prober = Prober(
         shop,
         space,
@@ -39,3 +33,13 @@ def measure(
         progress,
     )
     return judge(prober.probes(), config.sensitivity, policy=policy)
+
+
+def fixed_policy(quantization: QuantizationConfig) -> dict[Role, Method] | None:
+    """The method of each role in fixed-policy mode, None in joint mode."""
+    if quantization.policy is None:
+        return None
+    return {
+        "weight": Method.parse(quantization.policy.weights, "weight"),
+        "activation": Method.parse(quantization.policy.activations, "activation"),
+    }

@@ -1,8 +1,8 @@
 """Measures what `quant.sensitivity` judges: networks with one unit's method changed (M4.2).
 
-For every kind of unit, a network that uses it wherever it can stand is trained briefly at the widest
-methods. Then, unit by unit and method by method, a copy takes the method at that unit, is tuned for a few
-steps, and is judged on held-out data.
+For every kind of unit, a network that uses it wherever it can stand is trained briefly at the
+widest methods. Then, unit by unit and method by method, a copy takes the method at that unit, is
+tuned for a few steps, and is judged on held-out data.
 """
 
 import copy
@@ -71,7 +71,7 @@ class Prober:
         return [kind for kind in named if UNITS.get(kind).roles]
 
     def _blueprint(self, kind: str) -> Blueprint:
-        """The network that uses `kind` where it can, middling in all else, at the widest methods."""
+        """The network of `kind` wherever it can stand, at the widest methods."""
 
         def answer(choice: Choice) -> Pick:
             last = choice.path.rsplit("/", 1)[1]
@@ -110,7 +110,7 @@ class Prober:
         return Probe(question.path, question.kind, question.role, question.method, performance)
 
     def _changed(self, blueprint: Blueprint, trained: QuantNet) -> QuantNet:
-        """The trained network's weights under the changed policy; the new quantizers are fitted anew."""
+        """The trained weights under the changed policy; new quantizers are fitted anew."""
         net = self.shop.task.build(blueprint, seed=0)
         old, new = trained.graph, net.graph
         for node in new.nodes[1:]:

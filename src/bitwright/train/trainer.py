@@ -68,6 +68,7 @@ class _Run:
             _parameter_groups(net, config), lr=config.learning_rate, betas=(0.9, 0.99)
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
+        self._depthwise = any(node.groups > 1 for node in net.graph.nodes)
         self.done = 0
         self.curve: list[tuple[float, float, float | None]] = []
 
@@ -109,7 +110,7 @@ class _Run:
             yield batch
 
     def _step(self, images: Tensor, labels: Tensor) -> Tensor:
-        with precision(self.config.precision, images.device):
+        with self._autocast():
             logits = self.net(images)
         loss = functional.cross_entropy(logits, labels, label_smoothing=self.config.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
@@ -118,6 +119,10 @@ class _Run:
         self.optimizer.step()
         self.schedule.step()
         return loss.detach()
+
+    def _autocast(self) -> contextlib.AbstractContextManager[Any]:
+        device = next(self.net.parameters()).device
+        return precision(self.config.precision, device, depthwise=self._depthwise)
 
     def _look(self, losses: list[Tensor]) -> None:
         recent = float(torch.stack(losses[-CHECK_EVERY:]).mean())
@@ -183,16 +188,23 @@ def _parameter_groups(net: QuantNet, config: TrainConfig) -> list[dict[str, Any]
     ]
 
 
-def precision(name: str, device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """The autocast that `train.precision` asks for; "auto" is bfloat16 where that is fast."""
-    wanted = name == "bfloat16" or (name == "auto" and fast_bfloat16(device))
+def precision(
+    name: str, device: torch.device, *, depthwise: bool
+) -> contextlib.AbstractContextManager[Any]:
+    """The autocast that `train.precision` asks for; "auto" is bfloat16 where that is faster.
+
+    On a CPU it is not for networks with depthwise convolutions: their backward pass takes twice the
+    time in bfloat16, while plain convolutions gain a third (benchmarks/results/train-step.json).
+    """
+    slow = depthwise and device.type == "cpu"
+    wanted = name == "bfloat16" or (name == "auto" and fast_bfloat16(device) and not slow)
     if not wanted:
         return contextlib.nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
 
 
 def fast_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is worth using on the device."""
+    """Whether the device multiplies bfloat16 in hardware."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     cpu: Any = torch.cpu

@@ -1,0 +1,69 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need first.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint clean
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+PYTHONS := python3.11 python3.12 python3.13 python3
+PYTHON ?= # what to build .venv with; by default the first of PYTHONS that is new enough
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## Say what there is
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /make \1\t/' | expand -t 14
+
+setup: $(STAMP) ## Create .venv and install everything into it; a second run does nothing
+
+demo: setup ## Search structure and bits on Fashion-MNIST: some 15 minutes on two cores
+	$(BIN)/bitwright data fetch fashion-mnist
+	$(BIN)/bitwright search examples/fashion-mnist.yaml
+
+# Two workers with one thread each do more than one worker with two.
+test: setup ## Run the test suite
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: setup ## Run the linters and the type checker
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@if grep -qs importlinter pyproject.toml .importlinter; then $(BIN)/lint-imports; fi
+
+clean: ## Remove .venv, caches and build products; studies in runs/ stay
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests examples docs -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf src/*.egg-info
+
+# torch goes first and alone. It is by far the largest part, so a full disk or a bad line shows before
+# anything else is done; and the pin decides which build comes: asked for a mere range, pip takes the
+# newest torch that its index offers, on most Linux indexes one that brings CUDA's libraries along,
+# gigabytes that only a machine with an NVIDIA GPU has a use for. To get a build for the processor alone,
+# point pip at an index that has one (PIP_INDEX_URL, or PIP_FIND_LINKS for a folder of wheels): its
+# 2.13.0+cpu meets the pin as well, and what is installed then is left as it is by the second line.
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install --constraint constraints.txt torch
+	$(BIN)/python -m pip install --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(BIN)/pip:
+	@for candidate in $(or $(PYTHON),$(PYTHONS)); do \
+	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        found=$$candidate; break; \
+	    fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+	    echo "make setup: no Python of 3.11 or newer among: $(or $(PYTHON),$(PYTHONS))." >&2; \
+	    echo "Install one (Debian and Ubuntu: apt install python3 python3-venv)," \
+	        "or name it: make setup PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; \
+	fi; \
+	if ! "$$found" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    echo "make setup: $$found has no working venv module." >&2; \
+	    echo "Install it (Debian and Ubuntu: apt install python3-venv)," \
+	        "or name another Python: make setup PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; \
+	fi; \
+	echo "$$found -m venv .venv"; \
+	"$$found" -m venv .venv

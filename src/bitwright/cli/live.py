@@ -1,0 +1,234 @@
+"""What a terminal shows of a study: live while it runs, tables when it ends."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from bitwright.execute.base import Job
+from bitwright.records import Outcome
+from bitwright.report import tables, wording
+from bitwright.study.folder import Folder
+from bitwright.study.view import SensitivityRow, StoppedBy, StudyView
+from bitwright.study.watch import Plan, Watcher
+
+ROWS = 6  # candidates in the live table
+PHASES = {
+    "data": "loading data",
+    "sensitivity": "measuring sensitivity",
+    "search": "searching",
+    "final": "training the winner",
+    "baseline": "training the baseline",
+    "report": "writing the report",
+}
+
+
+class TerminalWatcher(Watcher):
+    """Shows nothing by itself; what a log of the study would say goes to `say`."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.outcomes: list[Outcome] = []
+        self.plan: Plan | None = None
+
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[None]:
+        """While the study runs."""
+        yield
+
+    def planned(self, plan: Plan, done: tuple[Outcome, ...]) -> None:
+        """Remembers what lies ahead."""
+        self.plan = plan
+        self.outcomes = list(done)
+
+    def trial_done(self, outcome: Outcome) -> None:
+        """Remembers the outcome."""
+        self.outcomes.append(outcome)
+
+    @property
+    def best(self) -> Outcome | None:
+        """The best complete trial so far."""
+        complete = [outcome for outcome in self.outcomes if outcome.state == "complete"]
+        return max(complete, key=lambda outcome: outcome.reward, default=None)
+
+
+class PlainWatcher(TerminalWatcher):
+    """One line for each event: for logs and pipes."""
+
+    def phase(self, name: str, detail: str = "") -> None:
+        """A part begins."""
+        self._say(f"{PHASES.get(name, name)} {detail}".strip())
+
+    def planned(self, plan: Plan, done: tuple[Outcome, ...]) -> None:
+        """The size of the space, and where the study goes on."""
+        super().planned(plan, done)
+        self._say(f"{plan.networks:,} networks in the space; {len(done)} trials are recorded")
+
+    def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:
+        """What the filter took out."""
+        for line in removed:
+            self._say(f"removed: {line}")
+
+    def trial_done(self, outcome: Outcome) -> None:
+        """The trial in one line."""
+        super().trial_done(outcome)
+        best = self.best
+        self._say(
+            f"trial {outcome.number}: {outcome.state}, reward {outcome.reward:.4f}"
+            + (f", best {best.reward:.4f}" if best else "")
+            + (f" ({outcome.reason})" if outcome.reason else "")
+        )
+
+    def search_done(self, stopped_by: StoppedBy) -> None:
+        """What ended the loop."""
+        self._say(f"the search has ended: {stopped_by}")
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class _TimeLeft(ProgressColumn):
+    """Minutes and seconds left: the task's own estimate, or the one it carries as `left`."""
+
+    def render(self, task: Task) -> Text:
+        """Such as "1:05"."""
+        seconds = task.fields.get("left", task.time_remaining)
+        if seconds is None or task.finished:
+            return Text("--:--", style="progress.remaining")
+        minutes, rest = divmod(round(seconds), 60)
+        return Text(f"{minutes}:{rest:02}", style="progress.remaining")
+
+
+class LiveWatcher(TerminalWatcher):
+    """A bar with the time left, the reward so far, and the last candidates."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(console)
+        columns = (
+            TextColumn("{task.description:<22}"),
+            BarColumn(None),
+            TextColumn("{task.fields[note]}"),
+            _TimeLeft(),
+        )
+        self._bars = Progress(*columns, console=console, expand=True)
+        self._whole = self._bars.add_task("search", total=None, note="", visible=False)
+        self._part = self._bars.add_task("starting", total=None, note="")
+        self._clock = clock
+        self._before, self._began = 0, 0.0  # trials of earlier runs; when this run's search began
+
+    @contextlib.contextmanager
+    def shown(self) -> Iterator[None]:
+        """Draws four times a second while the study runs."""
+        with Live(
+            get_renderable=self._render, console=self.console, refresh_per_second=4, transient=True
+        ):
+            yield
+
+    def phase(self, name: str, detail: str = "") -> None:
+        """The lower bar starts over; the upper one stands while there are trials to come."""
+        self._bars.remove_task(self._part)
+        description = f"{PHASES.get(name, name)} {detail}".strip()
+        self._part = self._bars.add_task(description, total=None, note="")
+        self._bars.update(self._whole, visible=name == "search")
+
+    def planned(self, plan: Plan, done: tuple[Outcome, ...]) -> None:
+        """The upper bar counts trials."""
+        super().planned(plan, done)
+        self._before, self._began = len(done), self._clock()
+        self._count()
+
+    def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:
+        """Shown once, above the bars."""
+        for line in removed:
+            self.console.print(f"removed from the space: {line}", markup=False, highlight=False)
+
+    def trial_started(self, job: Job) -> None:
+        """The lower bar follows the candidate's training."""
+        self._bars.reset(self._part, description=f"candidate {job.number}", note="")
+
+    def progress(self, done: int, total: int, loss: float) -> None:
+        """The lower bar moves."""
+        note = f"loss {loss:.3f}" if loss else f"{done}/{total}"
+        self._bars.update(self._part, completed=done, total=total, note=note)
+
+    def trial_done(self, outcome: Outcome) -> None:
+        """The upper bar moves."""
+        super().trial_done(outcome)
+        self._count()
+
+    def _count(self) -> None:
+        if self.plan is None:
+            return
+        done, total = len(self.outcomes), self.plan.iterations * self.plan.batch
+        note = f"{done} of {total}"
+        self._bars.update(
+            self._whole, completed=done, total=total, note=note, left=self._seconds_left()
+        )
+
+    def _seconds_left(self) -> float | None:
+        """Trials to come at this run's pace, or what the time limit leaves of them."""
+        fresh = len(self.outcomes) - self._before
+        if self.plan is None or not fresh:
+            return None
+        to_come = self.plan.iterations * self.plan.batch - len(self.outcomes)
+        left = to_come * (self._clock() - self._began) / fresh
+        if self.plan.minutes is None:
+            return left
+        spent = sum(seconds for outcome in self.outcomes for _, seconds in outcome.seconds)
+        return max(0.0, min(left, 60 * self.plan.minutes - spent))
+
+    def _render(self) -> RenderableType:
+        if not self.outcomes:
+            return self._bars
+        best = self.best
+        last = self.outcomes[-1]
+        line = f"iteration {last.iteration + 1}   reward {last.reward:.4f}"
+        if best is not None:
+            line += f"   best {best.reward:.4f} (trial {best.number}, {_accuracy(best)})"
+        table = tables.trials(
+            self.outcomes[-ROWS:], best=best.number if best else None, title="Last candidates"
+        )
+        return Group(table, Text(line), self._bars)
+
+
+def _accuracy(outcome: Outcome) -> str:
+    value = outcome.metric("accuracy")
+    return "?" if value is None else f"{100 * value:.2f} % held out"
+
+
+def watcher(*, quiet: bool) -> TerminalWatcher:
+    """The watcher that fits: none, live on a terminal, lines elsewhere. None writes to stdout."""
+    console = Console(stderr=True)
+    if quiet:
+        return TerminalWatcher(console)
+    return LiveWatcher(console) if sys.stderr.isatty() else PlainWatcher(console)
+
+
+def closing(view: StudyView, folder: Folder) -> None:
+    """The table at the end, and where everything lies."""
+    console = Console()
+    console.print(f"{view.study}: {wording.ending(view)}; {wording.tally(view.outcomes)}")
+    if view.final or view.best:
+        console.print(tables.comparison(view))
+    if view.final:
+        console.print(tables.units(view.final))
+    paths = {"model": folder.model, "report": folder.report, "study": folder.database}
+    for name, path in paths.items():
+        if path.exists():
+            console.print(f"{name:<8}{path}", soft_wrap=True, highlight=False)
+
+
+def overview(view: StudyView, folder: Folder, last: int) -> None:
+    """What `bitwright show` prints."""
+    console = Console()
+    if view.sensitivity:
+        console.print(tables.sensitivity(view.sensitivity, view.removed))
+    if view.outcomes:
+        best = view.best.trial if view.best else None
+        console.print(tables.trials(view.outcomes[-last:], best=best, title="Latest trials"))
+    closing(view, folder)

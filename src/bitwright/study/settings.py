@@ -1,0 +1,63 @@
+"""What may change between two runs of one study, and what a changed setting makes worthless."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bitwright.config import StudyConfig
+from bitwright.errors import ConfigError
+from bitwright.study.store import Store
+
+MAY_CHANGE = frozenset({"iterations", "convergence", "minutes", "result"})  # of [search], on resume
+NOT_PROBED = frozenset({"epochs", "steps", "patience"})  # of [train]: sensitivity has its own
+
+
+def check_unchanged(store: Store, config: StudyConfig, place: str) -> None:
+    """Refuses to go on with trials that were made under other settings."""
+    before = store.get("settings")
+    if before is None or not store.outcomes():
+        return
+    old = StudyConfig.from_text(before, source=f"the settings in '{place}'")
+    changed = _difference(_fixed_part(old), _fixed_part(config))
+    if changed is not None:
+        key, was, now = changed
+        raise ConfigError(
+            f"the study in '{place}' was started with {key} = {was}, now it is {now}; "
+            "use another folder with --out, or delete this one to start anew"
+        )
+
+
+def probed_under(config: StudyConfig) -> dict[str, Any]:
+    """All settings that sensitivity depends on: measured under others, it is measured again.
+
+    The filters are not among them, so that they can be tried out on what was measured once.
+    """
+    whole = config.model_dump(mode="json")
+    measuring = {key: whole["sensitivity"][key] for key in ("images", "epochs", "tune_steps")}
+    return {
+        **{key: whole[key] for key in ("data", "space", "target", "quantization", "device")},
+        "train": {key: value for key, value in whole["train"].items() if key not in NOT_PROBED},
+        "sensitivity": {**measuring, "timed": config.sensitivity.latency > 0},
+        "seed": config.search.seed,
+    }
+
+
+def _fixed_part(config: StudyConfig) -> dict[str, Any]:
+    """What must not change once there are trials."""
+    data = config.model_dump(mode="json")
+    data["search"] = {k: v for k, v in data["search"].items() if k not in MAY_CHANGE}
+    data.pop("storage")
+    return data
+
+
+def _difference(
+    old: Mapping[str, Any], new: Mapping[str, Any], place: str = ""
+) -> tuple[str, Any, Any] | None:
+    """The first key that differs: its dotted name and both values."""
+    for key in dict.fromkeys([*old, *new]):
+        was, now = old.get(key), new.get(key)
+        if was == now:
+            continue
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
+            return _difference(was, now, f"{place}{key}.")
+        return f"{place}{key}", was, now
+    return None

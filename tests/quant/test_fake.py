@@ -1,0 +1,288 @@
+"""The fake-quantization formulas: values, gradients, and the compiled against the written ones."""
+
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from bitwright.quant import fused
+from bitwright.quant.fake import fake_quantize, use_fused
+
+STEP_TOLERANCE = 2e-6  # of the sum of magnitudes: float32 sums taken in another order
+BFLOAT16_STEP_TOLERANCE = 1e-4  # its products are summed in float32 too, from coarser values
+
+SIZES = [(1, 1), (3, 7), (1, 8191), (2, 8193), (5, 4100), (1, 40001)]
+ROWS = [False, True]
+
+
+@pytest.fixture(autouse=True)
+def compiled_again() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    use_fused(True)
+    torch.set_num_threads(threads)
+
+
+def values(rows: int, n: int, seed: int = 0) -> Tensor:
+    """Normal values with exact ties, bounds, zeros and far outliers among them."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, n, generator=generator)
+    special = torch.tensor([0.0, 0.125, 0.375, -0.125, 1e9, -1e9, 1.75, -2.0, 0.25, 1e-30])
+    flat = x.view(-1)
+    flat[: min(10, flat.numel())] = special[: flat.numel()]
+    return x
+
+
+def bounds(bits: int, signed: bool) -> tuple[Tensor, Tensor]:
+    levels = 2**bits
+    low = -levels // 2 if signed else 0
+    return torch.tensor(float(low)), torch.tensor(float(low + levels - 1))
+
+
+def reference(x: Tensor, step: Tensor, low: Tensor, high: Tensor, *, binary: bool) -> Tensor:
+    """The detach trick, in float64: autograd itself finds the gradients (arXiv 1902.08153, 2.1)."""
+    value = (x / step).clamp(low, high)
+    level = torch.where(value >= 0, high, low) if binary else torch.round(value)
+    return (value + (level - value).detach()) * step
+
+
+def gradients(x: Tensor, step: Tensor, *args: Tensor, **options: bool) -> list[Tensor]:
+    """Output, gradient of x and gradient of the step, for a fixed random upstream gradient."""
+    x, step = x.clone().requires_grad_(), step.clone().requires_grad_()
+    out = fake_quantize(x, step, *args, **options)
+    upstream = torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).to(out.dtype)
+    out.backward(upstream)  # type: ignore[no-untyped-call]
+    assert x.grad is not None
+    assert step.grad is not None
+    return [out.detach(), x.grad, step.grad]
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "eager"])
+@pytest.mark.parametrize("per_row", ROWS, ids=["tensor", "rows"])
+@pytest.mark.parametrize(("bits", "signed"), [(1, False), (2, True), (4, False), (8, True)])
+def test_gradients_are_those_of_the_detach_trick(
+    bits: int, signed: bool, per_row: bool, compiled: bool
+) -> None:
+    use_fused(compiled)
+    x = torch.randn(4, 33, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    step = torch.tensor([[0.3], [0.11], [0.07], [1.3]]) if per_row else torch.tensor(0.21)
+    low, high = bounds(bits, signed)
+    found = gradients(x.float(), step, low, high)
+    slow_x, slow_step = x.float().double().requires_grad_(), step.double().requires_grad_()
+    out = reference(slow_x, slow_step, low.double(), high.double(), binary=False)
+    out.backward(torch.randn(out.shape, generator=torch.Generator().manual_seed(1)).double())
+    assert slow_x.grad is not None
+    torch.testing.assert_close(found[0].double(), out.detach(), rtol=1e-6, atol=0)
+    torch.testing.assert_close(found[1].double(), slow_x.grad, rtol=0, atol=0)
+    torch.testing.assert_close(found[2].double(), slow_step.grad, rtol=1e-5, atol=1e-5)
+
+
+def test_the_gradients_are_lsqs_inside_and_outside_of_the_range() -> None:
+    x = torch.tensor([0.6, 1.24, 9.0, -9.0], requires_grad=True)  # two inside -2..1 steps, two out
+    step = torch.tensor(1.0, requires_grad=True)
+    low, high = torch.tensor(-2.0), torch.tensor(1.0)
+    slopes = []
+    for at in range(4):
+        out = fake_quantize(x, step, low, high)
+        to_x, to_step = torch.autograd.grad(out[at], (x, step))
+        slopes.append((float(to_x[at]), round(float(to_step), 6)))
+        assert to_x.count_nonzero() <= 1
+    assert slopes == [(1.0, 0.4), (0.0, 1.0), (0.0, 1.0), (0.0, -2.0)]
+
+
+def test_a_binary_grid_has_two_levels_and_passes_gradients_inside() -> None:
+    x = torch.tensor([0.0, -0.1, 0.4, -7.0], requires_grad=True)
+    step = torch.tensor(0.5, requires_grad=True)
+    one = torch.tensor(1.0)
+    out = fake_quantize(x, step, -one, one, binary=True)
+    assert out.tolist() == [0.5, -0.5, 0.5, -0.5]
+    out.sum().backward()  # type: ignore[no-untyped-call]
+    assert x.grad is not None
+    assert x.grad.tolist() == [1.0, 1.0, 1.0, 0.0]
+    assert step.grad is not None
+    assert float(step.grad) == pytest.approx(1.0 + (-1.0 + 0.2) + (1.0 - 0.8) - 1.0)
+
+
+def test_damping_scales_the_steps_gradient_alone() -> None:
+    x, step = values(3, 50), torch.tensor(0.3)
+    low, high = bounds(3, True)
+    full = gradients(x, step, low, high)
+    damped = gradients(x, step, low, high, damping=0.25)  # type: ignore[arg-type]
+    assert torch.equal(full[1], damped[1])
+    torch.testing.assert_close(damped[2], full[2] / 4)
+
+
+@pytest.mark.skipif(not fused.available(), reason="no C compiler on this machine")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("binary", [False, True], ids=["even", "binary"])
+@pytest.mark.parametrize("per_row", ROWS, ids=["tensor", "rows"])
+def test_the_compiled_formulas_are_the_eager_ones(
+    per_row: bool, binary: bool, threads: int, dtype: torch.dtype
+) -> None:
+    torch.set_num_threads(threads)
+    tolerance = STEP_TOLERANCE if dtype == torch.float32 else BFLOAT16_STEP_TOLERANCE
+    for rows, n in SIZES:
+        x = values(rows, n).to(dtype)
+        step = (
+            (0.25 + 0.01 * torch.arange(rows).float()).view(-1, 1)
+            if per_row
+            else torch.tensor(0.25)
+        )
+        low, high = (-torch.ones(()), torch.ones(())) if binary else bounds(4, True)
+        use_fused(True)
+        fast = gradients(x, step, low, high, binary=binary)
+        use_fused(False)
+        slow = gradients(x, step, low, high, binary=binary)
+        assert fused.serves(x)
+        assert fast[0].dtype == fast[1].dtype == dtype
+        assert torch.equal(fast[0], slow[0]), (rows, n)
+        assert torch.equal(fast[1], slow[1]), (rows, n)
+        reach = float(torch.ones(()) * n) if per_row else float(x.numel())
+        torch.testing.assert_close(fast[2], slow[2], rtol=1e-5, atol=tolerance * max(1.0, reach))
+
+
+@pytest.mark.skipif(not fused.available(), reason="no C compiler on this machine")
+def test_the_compiled_sums_do_not_depend_on_the_threads() -> None:
+    x, (low, high) = values(3, 30001), bounds(4, True)
+    sums = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        sums.append(gradients(x, torch.full((3, 1), 0.2), low, high)[2])
+    assert torch.equal(sums[0], sums[1])
+    assert torch.equal(sums[0], sums[2])
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "eager"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("binary", [False, True], ids=["even", "binary"])
+def test_what_is_no_number_stays_none(binary: bool, dtype: torch.dtype, compiled: bool) -> None:
+    use_fused(compiled)
+    x = torch.tensor([0.5, float("nan"), float("inf"), -float("inf")], dtype=dtype)
+    out, to_x, to_step = gradients(
+        x, torch.tensor(0.5), -torch.ones(()), torch.ones(()), binary=binary
+    )
+    assert out.isnan().tolist() == [False, True, False, False]
+    assert out[2:].tolist() == [0.5, -0.5]
+    assert to_x[1:].tolist() == [0, 0, 0]
+    assert to_step.isnan()
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "eager"])
+def test_layout_changes_nothing(compiled: bool) -> None:
+    use_fused(compiled)
+    x = values(2 * 3, 4 * 5).view(2, 3, 4, 5)
+    low, high = bounds(4, True)
+    plain = gradients(x, torch.tensor(0.2), low, high)
+    last = gradients(x.contiguous(memory_format=torch.channels_last), torch.tensor(0.2), low, high)
+    strided = gradients(
+        x.transpose(2, 3).contiguous().transpose(2, 3), torch.tensor(0.2), low, high
+    )
+    for other in (last, strided):
+        assert torch.equal(plain[0], other[0])
+    assert last[0].is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "eager"])
+def test_a_step_that_one_number_stands_for_is_read_once_a_row(compiled: bool) -> None:
+    use_fused(compiled)
+    x = values(4, 9)
+    low, high = bounds(3, True)
+    whole = fake_quantize(x, torch.tensor(0.2), low, high)
+    rows = fake_quantize(x, torch.tensor(0.2).expand(4, 1), low, high)
+    assert torch.equal(whole, rows)
+
+
+def test_bounds_may_differ_by_row() -> None:
+    x = torch.tensor([[-9.0, 0.4, 9.0], [-9.0, 0.4, 9.0]])
+    step = torch.ones(2, 1)
+    for on in (True, False):
+        use_fused(on)
+        out = fake_quantize(x, step, torch.tensor([[0.0], [-3.0]]), torch.tensor([[3.0], [0.0]]))
+        assert out.tolist() == [[0, 0, 3], [-3, 0, 0]]
+
+
+def test_an_empty_tensor_is_no_trouble() -> None:
+    low, high = bounds(4, True)
+    assert gradients(torch.zeros(0), torch.tensor(0.2), low, high)[2] == 0
+
+
+def test_other_types_run_eagerly() -> None:
+    x = torch.randn(5, dtype=torch.float64)
+    assert not fused.serves(x)
+    low, high = bounds(4, True)
+    assert fake_quantize(x, torch.tensor(0.2), low, high).dtype == torch.float64
+
+
+WITHOUT_COMPILER = """
+import logging, sys
+logging.basicConfig(level="WARNING", stream=sys.stdout, format="%(message)s")
+import torch
+from bitwright.quant import fused
+from bitwright.quant.fake import fake_quantize
+x = torch.tensor([0.3, -0.3, 5.0], requires_grad=True)
+for _ in range(3):
+    out = fake_quantize(x, torch.tensor(0.25), torch.tensor(-2.0), torch.tensor(1.0))
+out.sum().backward()
+print(fused.available(), out.tolist(), x.grad.tolist())
+"""
+
+
+def test_without_a_c_compiler_the_formulas_run_as_written(tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_COMPILER],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "no C compiler found: fake quantization runs slower, same numbers",
+        "False [0.25, -0.25, 0.25] [0.0, 1.0, 0.0]",
+    ]
+
+
+def test_a_compiler_that_fails_is_said_once_and_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = tmp_path / "cc"
+    broken.write_text("#!/bin/sh\necho 'disk on fire' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    fused._library.cache_clear()
+    try:
+        with caplog.at_level(logging.WARNING):
+            assert not fused.available()
+            assert not fused.available()
+        (record,) = caplog.records
+        assert "disk on fire" in record.getMessage()
+        assert list((tmp_path / "bitwright").iterdir()) == []
+    finally:
+        monkeypatch.undo()
+        fused._library.cache_clear()
+
+
+@pytest.mark.skipif(not fused.available(), reason="no C compiler on this machine")
+def test_the_kernels_are_built_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    fused._library.cache_clear()
+    try:
+        assert fused.available()
+        (built,) = (tmp_path / "bitwright").iterdir()
+        stamp = built.stat().st_mtime_ns
+        fused._library.cache_clear()
+        monkeypatch.setenv("PATH", str(tmp_path))  # no compiler from here on
+        assert fused.available()
+        assert built.stat().st_mtime_ns == stamp
+    finally:
+        monkeypatch.undo()
+        fused._library.cache_clear()

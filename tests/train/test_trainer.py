@@ -1,0 +1,213 @@
+"""Training: it learns, repeats itself bit for bit, resumes exactly, and says when it fails."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from bitwright.config import TrainConfig
+from bitwright.errors import InfeasibleError
+from bitwright.export import reference
+from bitwright.nets.build import QuantNet
+from bitwright.nets.layers import ConvNorm
+from bitwright.tasks.data.images import ImageData
+from bitwright.train.batches import Batches
+from bitwright.train.trainer import FREEZE_NORMS_AT, Hooks, Progress, precision, train
+
+MakeNet = Callable[..., QuantNet]
+MakeBatches = Callable[..., Batches]
+BUDGET = functools.partial(TrainConfig, learning_rate=0.01, precision="float32")
+DIFFERENT_PREDICTIONS = 0.001  # of the images, between the trained network and its integers
+
+
+def accuracy(net: QuantNet, data: ImageData) -> float:
+    net.eval()
+    with torch.no_grad():
+        found = net(torch.from_numpy(data.test.images)).argmax(1)
+    return float((found == torch.from_numpy(data.test.labels)).float().mean())
+
+
+def weights(net: QuantNet) -> dict[str, Any]:
+    return {name: value for name, value in net.state_dict().items() if torch.is_tensor(value)}
+
+
+def assert_equal(one: QuantNet, two: QuantNet) -> None:
+    for name, value in weights(one).items():
+        assert torch.equal(value, weights(two)[name]), name
+
+
+@pytest.mark.parametrize(
+    ("weight", "activation"),
+    [
+        ("lsq:4:channel", "lsq:4"),
+        ("uniform:4:tensor", "uniform:5"),
+        ("affine:3:channel", "affine:4"),
+        ("power_of_two:4:channel", "power_of_two:8"),
+        ("lsq:2:tensor", "lsq:3"),
+    ],
+)
+def test_it_learns_digits_and_its_integers_predict_the_same(
+    weight: str, activation: str, net: MakeNet, batches: MakeBatches, digits: ImageData
+) -> None:
+    network = net(weight, activation)
+    curve = train(network, batches(batch=32), BUDGET(epochs=5))
+    assert accuracy(network, digits) > 0.9
+    assert [point[0] for point in curve] == [1, 2, 3, 4, 5]
+    assert curve[-1][1] < curve[0][1] / 2
+    assert {point[2] for point in curve} == {None}
+    assert not network.training
+
+    images = torch.cat([torch.from_numpy(part.images) for part in (digits.train, digits.test)])
+    with torch.no_grad():
+        logits = network(images)
+    exact = reference.run(network.to_integer(), images.numpy())
+    different = (logits.argmax(1).numpy() != exact.argmax(1)).mean()
+    assert different <= DIFFERENT_PREDICTIONS
+
+
+def test_bfloat16_trains_too(net: MakeNet, batches: MakeBatches, digits: ImageData) -> None:
+    network = net()
+    train(network, batches(), BUDGET(epochs=4, precision="bfloat16"))
+    assert accuracy(network, digits) > 0.85
+    assert {value.dtype for value in network.parameters()} == {torch.float32}
+
+
+def test_the_same_seeds_give_the_same_weights(net: MakeNet, batches: MakeBatches) -> None:
+    budget = BUDGET(epochs=2)
+    one, two, other = net(), net(), net()
+    curves = [
+        train(network, batches(seed, count=300), budget)
+        for network, seed in ((one, 0), (two, 0), (other, 1))
+    ]
+    assert_equal(one, two)
+    assert curves[0] == curves[1] != curves[2]
+
+
+@pytest.mark.parametrize("stopped_after", [1, 3, 5])
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
+    stopped_after: int, net: MakeNet, batches: MakeBatches
+) -> None:
+    """The last epochs run on frozen norms, so both sides of that change are stopped at."""
+    budget = BUDGET(epochs=6)
+    states: list[dict[str, Any]] = []
+    whole = net()
+    curve = train(whole, batches(count=200), budget, Hooks(save=states.append))
+    assert [state["done"] for state in states] == [3, 6, 9, 12, 15, 18]
+
+    resumed = net(seed=9)
+    state = states[stopped_after - 1]
+    again = train(resumed, batches(seed=9, count=200), budget, Hooks(resume=state))
+    assert_equal(whole, resumed)
+    assert again == curve
+
+
+def test_a_saved_state_survives_a_file(net: MakeNet, batches: MakeBatches, tmp_path: Any) -> None:
+    budget = BUDGET(epochs=2)
+    whole = net()
+    path = tmp_path / "state.pt"
+
+    def save(state: dict[str, Any]) -> None:
+        if state["done"] == 3:
+            torch.save(state, path)
+
+    train(whole, batches(count=200), budget, Hooks(save=save))
+    resumed = net(seed=9)
+    state = torch.load(path, weights_only=True)
+    train(resumed, batches(seed=9, count=200), budget, Hooks(resume=state))
+    assert_equal(whole, resumed)
+
+
+@pytest.mark.parametrize("weight", ["lsq:4:channel", "uniform:4:tensor", "none:32"])
+@pytest.mark.parametrize("learning_rate", [1e6, 1e3])
+def test_a_run_that_explodes_is_infeasible(
+    weight: str, learning_rate: float, net: MakeNet, batches: MakeBatches
+) -> None:
+    network = net(weight, "none:32" if weight == "none:32" else "uniform:4")
+    budget = BUDGET(epochs=3, learning_rate=learning_rate)
+    with pytest.raises(
+        InfeasibleError, match=r"training diverged: the loss was \S+ at step \d+ of 66"
+    ):
+        train(network, batches(), budget)
+
+
+@pytest.mark.parametrize("patience", [None, 1])
+def test_what_is_no_number_is_met_before_an_epoch_is_judged(
+    patience: int | None, net: MakeNet, batches: MakeBatches
+) -> None:
+    network = net()
+    network.get_parameter("layers.head/linear.bias").data[3] = float("nan")
+    judged: list[float] = []
+
+    def judge(_: QuantNet) -> float:
+        judged.append(0.5)
+        return 0.5
+
+    with pytest.raises(InfeasibleError, match="the loss was nan at step 3 of 30"):
+        train(network, batches(count=200), BUDGET(epochs=10, patience=patience), Hooks(judge))
+    assert judged == []
+
+
+def test_patience_ends_a_run_that_no_longer_improves(net: MakeNet, batches: MakeBatches) -> None:
+    accuracies = [0.1, 0.5, 0.4, 0.6, 0.6, 0.3, 0.55, 0.9, 0.9]
+    told = iter(accuracies)
+    budget = BUDGET(epochs=9, patience=3)
+    curve = train(net(), batches(count=64), budget, Hooks(judge=lambda _: next(told)))
+    assert [point[2] for point in curve] == accuracies[:7]
+    assert curve[-1][0] == 7
+
+
+def test_judging_leaves_the_run_as_it_was(net: MakeNet, batches: MakeBatches) -> None:
+    def judge(network: QuantNet) -> float:
+        network.eval()
+        with torch.no_grad():
+            network(torch.zeros(4, 1, 8, 8))
+        return 0.5
+
+    alone, judged = net(), net()
+    train(alone, batches(count=200), BUDGET(epochs=3))
+    curve = train(judged, batches(count=200), BUDGET(epochs=3), Hooks(judge))
+    assert_equal(alone, judged)
+    assert [point[2] for point in curve] == [0.5] * 3
+
+
+@pytest.mark.parametrize(
+    ("budget", "epochs"),
+    [
+        ({"epochs": 2, "steps": 4}, [1, 4 / 3]),
+        ({"epochs": 1.5}, [1, 5 / 3]),
+        ({"epochs": 0.01}, [1 / 3]),
+        ({"epochs": 1, "steps": 100}, [1]),
+    ],
+)
+def test_steps_or_epochs_whichever_end_first(
+    budget: dict[str, Any], epochs: list[float], net: MakeNet, batches: MakeBatches
+) -> None:
+    seen: list[Progress] = []
+    curve = train(net(), batches(count=200), BUDGET(**budget), Hooks(watch=seen.append))
+    assert [point[0] for point in curve] == pytest.approx(epochs)
+    assert seen[-1].done == seen[-1].total == round(epochs[-1] * 3)
+    assert seen[-1].loss == pytest.approx(curve[-1][1], rel=0.5)
+
+
+def test_the_norms_are_frozen_near_the_end(net: MakeNet, batches: MakeBatches) -> None:
+    frozen: list[bool] = []
+
+    def judge(network: QuantNet) -> float:
+        norms = [layer.frozen for layer in network.modules() if isinstance(layer, ConvNorm)]
+        assert len(set(norms)) == 1
+        frozen.append(norms[0])
+        return 0.5
+
+    train(net(), batches(count=64), BUDGET(epochs=20), Hooks(judge))
+    assert frozen == [epoch > FREEZE_NORMS_AT * 20 for epoch in range(1, 21)]
+
+
+def test_precision_is_what_was_asked_for() -> None:
+    cpu = torch.device("cpu")
+    a = torch.ones(2, 2)
+    with precision("float32", cpu, depthwise=False):
+        assert (a @ a).dtype == torch.float32
+    with precision("bfloat16", cpu, depthwise=True):
+        assert (a @ a).dtype == torch.bfloat16

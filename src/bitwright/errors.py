@@ -1,7 +1,7 @@
 """One exception tree.
 
-Every message says which law broke, where, the value that was met and the remedy. Errors travel between
-processes, so each one is built from its message alone and pickles.
+Every message says which law broke, where, the value that was met and the remedy. Errors travel
+between processes, so each one is built from its message alone and pickles.
 """
 
 

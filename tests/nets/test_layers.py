@@ -258,19 +258,23 @@ def test_a_residual_sum_rescales_to_one_shift() -> None:
     assert one.shift == two.shift
 
 
-def test_a_dead_channel_keeps_its_bias_in_32_bits() -> None:
-    net = settled(network(UNITS["conv"], "uniform:4:channel", "uniform:4"))
+@pytest.mark.parametrize("weight", ["uniform:4:channel", "affine:4:channel", "lsq:1:channel"])
+def test_a_dead_channel_keeps_its_bias_in_32_bits(weight: str) -> None:
+    net = settled(network(UNITS["conv"], weight, "uniform:4"))
     layer = net.layer("unit/0/conv")
     assert isinstance(layer, ConvNorm)
     with torch.no_grad():
         layer.weight[1] = 0
-        layer.bias[1] = 3.0
-        layer.mean[1] = 0
+        layer.bias[1], layer.mean[1] = 3.0, 0.0
+        for parameter in layer.quantize_weight.parameters():
+            parameter[1] = -30.0  # a learned step's logarithm
         layer.train()
         layer.quantize_weight(layer.weight)
     net.eval()
     model = net.to_integer()
     out = model.grid("unit/0/conv")
+    kernel = model.layer("unit/0/conv").kernel
+    to_fields(kernel.codes, kernel.grid)  # raises for a code off the grid
     codes = reference.trace(model, images().numpy())["unit/0/conv"][:, 1]
     assert np.unique(codes).tolist() == [min(out.high, round(3.0 / float(out.scale)))]
 

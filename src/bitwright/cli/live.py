@@ -187,7 +187,7 @@ class LiveWatcher(TerminalWatcher):
             return self._bars
         best = self.best
         last = self.outcomes[-1]
-        line = f"iteration {last.iteration + 1}   reward {last.reward:.4f}"
+        line = f"iteration {last.iteration}   reward {last.reward:.4f}"
         if best is not None:
             line += f"   best {best.reward:.4f} (trial {best.number}, {_accuracy(best)})"
         table = tables.trials(

@@ -145,14 +145,15 @@ class WeightLayer(NodeLayer):
         grid = _room_for_bias(self.weight_grid(), bias, source)
         spread = (-1,) + (1,) * (weight.ndim - 1) if grid.scale.ndim else ()
         scale, zero = grid.scale.reshape(spread), grid.zero_point.reshape(spread)
-        codes = np.rint(weight.detach().cpu().double().numpy() / scale) + zero
+        ratio = weight.detach().cpu().double().numpy() / scale
+        binary = self.quantize_weight.place.codes.binary  # type: ignore[union-attr]
+        codes = np.where(ratio >= 0, 1, -1) if binary else np.rint(ratio) + zero
         unit = source.scale.astype(np.float64) * grid.scale.astype(np.float64)
         whole = np.rint(bias.detach().cpu().double().numpy() / unit)
         output = self.output_grid()
         rescales: tuple[Rescale, ...] = ()
         if output is not None:
-            ratio = unit / output.scale.astype(np.float64)
-            rescales = (rescale_for(ratio),)
+            rescales = (rescale_for(unit / output.scale.astype(np.float64)),)
         return Layer(
             self.node,
             output,

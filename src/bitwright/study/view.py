@@ -1,4 +1,4 @@
-"""A study as its readers see it: the values behind `bitwright show`, the report and the dashboard."""
+"""A study as its readers see it: the values behind `bitwright show` and the report."""
 
 import dataclasses
 from typing import Literal
@@ -14,10 +14,10 @@ StoppedBy = Literal["converged", "iterations", "time", "user"]
 class Entry:
     """One network with everything measured of it; None where a thing was not measured.
 
-    `accuracy` is on held-out data, `test_accuracy` on the test set (0 to 1 both). `packed_bytes` counts
-    weights at their bits plus scales, biases and zero points; `file_bytes` is the exported file.
-    `model` is the exported file's path relative to the study's folder. `proof` says how the exported
-    file was checked against the trained network ({"images": "10000", "differ_from_trained": "0.02 %"}).
+    `accuracy` is on held-out data, `test_accuracy` on the test set (0 to 1 both). `packed_bytes`
+    counts weights at their bits plus scales, biases and zero points; `file_bytes` is the exported
+    file. `model` is that file's path relative to the study's folder. `proof` says how it was
+    checked against the trained network: {"images": "10000", "differ_from_trained": "0.02 %"}.
     """
 
     label: str
@@ -43,8 +43,8 @@ class Entry:
 class SensitivityRow:
     """The loss rate of the whole network when one kind of unit takes one method (M4.1).
 
-    The three parts are fractions (0.02 = 2 %), relative to the mean over the other methods; `loss` is
-    their weighted sum. `kept` says whether the filter let the method pass, `reason` why (not).
+    The three parts are fractions (0.02 = 2 %), relative to the mean over the other methods; `loss`
+    is their weighted sum. `kept` says whether the filter let the method pass, `reason` why (not).
     """
 
     unit: str

@@ -1,0 +1,1 @@
+"""What networks are trained for: one file per task, and the data sets."""

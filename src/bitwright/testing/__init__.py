@@ -1,0 +1,1 @@
+"""Contract suites and models that others run on their own parts."""

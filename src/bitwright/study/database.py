@@ -121,7 +121,8 @@ def _table_statements() -> list[str]:
     storage = RDBStorage("sqlite://")
     try:
         with contextlib.closing(storage.engine.raw_connection()) as pooled:
-            dump = list(pooled.driver_connection.iterdump())
+            memory: Any = pooled.driver_connection
+            dump = list(memory.iterdump())
     finally:
         close(storage)
     return dump[1:-1]  # without BEGIN and COMMIT

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bitwright.config import TrainConfig
 from bitwright.control.reward import ACCURACY, FAILED, Reward
-from bitwright.errors import InfeasibleError
+from bitwright.errors import ExportError, InfeasibleError
 from bitwright.execute.base import Evaluator, Job
 from bitwright.export.runtime import CLASSES_KEY, load
 from bitwright.graph import Graph
@@ -112,7 +112,7 @@ class CandidateEvaluator(Evaluator):
         trial = _Trial(job, self)
         try:
             return trial.run()
-        except InfeasibleError as error:
+        except (InfeasibleError, ExportError) as error:  # a network whose layers died has no export
             return trial.outcome("infeasible", trial.penalty, reason=str(error))
         except Exception as error:
             if _is_the_disks(error):

@@ -1,0 +1,68 @@
+"""ARCHITECTURE.md draws the house as it is: every place is told, and the import rule holds."""
+
+import importlib.util
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src/bitwright"
+HEAVY = ("torch", "onnx", "onnxruntime", "optuna", "sqlalchemy", "plotly")
+BODY = re.compile(
+    r"bitwright\.(nets|train|export|measure|tasks|testing)\b"
+    r"|bitwright\.quant\.(fake|fused|transforms)\b|bitwright\.control\.lstm_policy"
+)
+
+
+def test_every_place_has_its_row(papers):
+    told = papers["ARCHITECTURE.md"].section("## Places")
+    folders = [path.name for path in SOURCE.iterdir() if (path / "__init__.py").exists()]
+    files = [path.name for path in SOURCE.glob("*.py") if not path.stem == "_version"]
+    places = [*(f"`{name}/`" for name in folders), *(f"`{name}`" for name in files)]
+    assert [place for place in places if place not in told] == []
+
+
+def test_the_brain_loads_no_heavy_library():
+    brain = [
+        module.name
+        for module in pkgutil.walk_packages([str(SOURCE)], "bitwright.")
+        if not BODY.match(module.name)
+    ]
+    assert len(brain) > 40
+    program = (
+        f"import importlib, sys\nfor name in {brain!r}:\n"
+        f"    importlib.import_module(name)\n"
+        f"    loaded = [heavy for heavy in {HEAVY!r} if heavy in sys.modules]\n"
+        f"    assert not loaded, (name, loaded)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_brain_never_imports_the_body_at_its_top():
+    """What a module imports inside a function, or for types only, is its own affair."""
+    wrong = []
+    for path in SOURCE.rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+        if BODY.match(name):
+            continue
+        for line in path.read_text(encoding="utf-8").splitlines():
+            match = re.match(r"(?:from|import) (bitwright\.[\w.]+)", line)
+            if match and BODY.match(match[1]) and not light(match[1]):
+                wrong.append(f"{name}: {line}")
+    assert wrong == []
+
+
+def light(name: str) -> bool:
+    """Data sources: NumPy alone."""
+    return name.startswith("bitwright.tasks.data") or name == "bitwright.export.names"
+
+
+def test_what_the_tables_name_exists(papers):
+    for name in ("ARCHITECTURE.md", "CONTRIBUTING.md"):
+        for path in re.findall(r"`((?:[a-z_]+/)+[a-z_.]*)`", papers[name].text):
+            assert any((base / path).exists() for base in (ROOT, SOURCE)), f"{name}: {path}"
+        for module in re.findall(r"`(bitwright\.[a-z_.]+)`", papers[name].text):
+            assert importlib.util.find_spec(module), f"{name}: {module}"

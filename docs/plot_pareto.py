@@ -76,8 +76,7 @@ def draw(results: Mapping[str, Any]) -> str:
             f'<circle cx="{x.at(size):.1f}" cy="{y.at(accuracy):.1f}" r="5" fill="{BLUE}" '
             'fill-opacity="0.6"/>'
         )
-    for name, point, shape, colour in marks:
-        parts += _mark(name, point, shape, colour, x, y)
+    parts += _marks(marks, x, y)
     body = "\n".join(parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
@@ -127,17 +126,21 @@ def _front(trials: Sequence[Point], x: Axis, y: Axis) -> str:
     return f'<path d="{" ".join(path)}" fill="none" stroke="{GREEN}" stroke-width="2"/>'
 
 
-def _mark(name: str, point: Point, shape: str, colour: str, x: Axis, y: Axis) -> Iterator[str]:
-    across, up = x.at(point[0]), y.at(point[1])
-    right = across > (LEFT + WIDTH - RIGHT) / 2
-    label = f"{name}: {point[1]:.2f} %, {point[0]:.1f} kB"
-    yield f'<path d="{shape}" transform="translate({across:.1f},{up:.1f})" fill="{colour}"/>'
-    yield (
-        # Below the mark, where no trial lies that is better.
-        f'<text x="{across + (12 if right else -12):.1f}" y="{up + 24:.1f}" font-weight="bold" '
-        f'text-anchor="{"end" if right else "start"}" fill="{colour}" stroke="white" '
-        f'stroke-width="3" paint-order="stroke">{escape(label)}</text>'
-    )
+def _marks(marks: Sequence[tuple[str, Point, str, str]], x: Axis, y: Axis) -> Iterator[str]:
+    """The two networks, and what they are in the corner where no good network lies."""
+    for row, (name, point, shape, colour) in enumerate(marks):
+        yield _placed(shape, colour, x.at(point[0]), y.at(point[1]))
+        up = HEIGHT - BOTTOM - 24 * (len(marks) - row) + 4
+        yield _placed(shape, colour, WIDTH - RIGHT - 250, up)
+        yield (
+            f'<text x="{WIDTH - RIGHT - 232}" y="{up + 5}" font-weight="bold" fill="{colour}" '
+            'stroke="white" stroke-width="4" paint-order="stroke">'
+            f"{escape(name)}: {point[1]:.2f} %, {point[0]:.1f} kB</text>"
+        )
+
+
+def _placed(shape: str, colour: str, across: float, up: float) -> str:
+    return f'<path d="{shape}" transform="translate({across:.1f},{up:.1f})" fill="{colour}"/>'
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ BODY = re.compile(
 def test_every_place_has_its_row(papers):
     told = papers["ARCHITECTURE.md"].section("## Places")
     folders = [path.name for path in SOURCE.iterdir() if (path / "__init__.py").exists()]
-    files = [path.name for path in SOURCE.glob("*.py") if not path.stem == "_version"]
+    files = [path.name for path in SOURCE.glob("*.py") if path.stem != "_version"]
     places = [*(f"`{name}/`" for name in folders), *(f"`{name}`" for name in files)]
     assert [place for place in places if place not in told] == []
 
@@ -50,14 +50,9 @@ def test_the_brain_never_imports_the_body_at_its_top():
             continue
         for line in path.read_text(encoding="utf-8").splitlines():
             match = re.match(r"(?:from|import) (bitwright\.[\w.]+)", line)
-            if match and BODY.match(match[1]) and not light(match[1]):
+            if match and BODY.match(match[1]):
                 wrong.append(f"{name}: {line}")
     assert wrong == []
-
-
-def light(name: str) -> bool:
-    """Data sources: NumPy alone."""
-    return name.startswith("bitwright.tasks.data") or name == "bitwright.export.names"
 
 
 def test_what_the_tables_name_exists(papers):

@@ -20,12 +20,12 @@ PAGE = "docs/command-line.md"
 
 def commands(command: Any, path: str = "bitwright") -> dict[str, Any]:
     """Every command that does something, by how it is called."""
-    below = getattr(command, "commands", None)
-    if below is None:
+    if not hasattr(command, "commands"):
         return {path: command}
-    return {
-        k: v for name, part in below.items() for k, v in commands(part, f"{path} {name}").items()
-    }
+    found: dict[str, Any] = {}
+    for name, part in command.commands.items():
+        found |= commands(part, f"{path} {name}")
+    return found
 
 
 COMMANDS = commands(typer.main.get_command(program.app))

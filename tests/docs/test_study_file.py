@@ -28,7 +28,7 @@ Keys = dict[str, tuple[FieldInfo, Any]]  # dotted key to its field and default
 
 
 def keys_of(model: type[BaseModel], default: BaseModel | None = None, place: str = "") -> Keys:
-    """Every key below `model`; a group has a key of its own where it can be left out or repeated."""
+    """Every key below `model`; a group has one of its own where it may be missing or repeated."""
     found: Keys = {}
     for name, field in model.model_fields.items():
         if field.is_required():

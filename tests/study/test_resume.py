@@ -122,11 +122,10 @@ def test_an_interrupt_in_every_part_loses_nothing_and_changes_nothing(
     program: Any, config: Any, repeatable: Any, tmp_path: Path
 ) -> None:
     changes: dict[str, Any] = {
-        "sensitivity": {"epochs": 1, "images": 50, "tune_steps": 2, "threshold": 0.5},
-        "quantization": {"weights": ["lsq:2", "lsq:8"], "activations": ["lsq:4", "lsq:8"]},
+        "sensitivity": {"epochs": 0.5, "images": 50, "tune_steps": 1, "threshold": 0.5},
+        "quantization": {"weights": ["lsq:2", "lsq:8"], "activations": ["lsq:8"]},
         "search__iterations": 4,
-        "train__epochs": 3,
-        "final": {"epochs": 40, "batch": 64, "learning_rate": 0.01, "images": 256},
+        "final": {"epochs": 30, "batch": 64, "learning_rate": 0.01, "images": 256},
         "baseline": True,
     }
     file = program.study(**changes)

@@ -51,7 +51,7 @@ def run(arguments: list[str] | None = None) -> int:
     except BitwrightError as error:
         return _mistake(str(error))
     except UsageMistake as error:
-        if not error.message:  # the help was printed instead
+        if not error.format_message():  # the help was printed instead
             return MISTAKE
         return _mistake(f"{error.format_message().rstrip('.')}; see {_help_of(error)}")
     except OSError as error:

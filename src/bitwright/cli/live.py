@@ -61,8 +61,9 @@ class PlainWatcher(TerminalWatcher):
     """One line for each event: for logs and pipes."""
 
     def phase(self, name: str, detail: str = "") -> None:
-        """A part begins."""
-        self._say(f"{PHASES.get(name, name)} {detail}".strip())
+        """A part begins; of the data nothing is said, so that what is wrong with it stands alone."""
+        if name != "data":
+            self._say(f"{PHASES.get(name, name)} {detail}".strip())
 
     def planned(self, plan: Plan, done: tuple[Outcome, ...]) -> None:
         """The size of the space, and where the study goes on."""

@@ -77,7 +77,7 @@ class Loop:
             window=convergence.window if convergence else None,
             threshold=convergence.threshold if convergence else 0.0,
         )
-        if rule is None and self._out_of_time(outcomes):
+        if rule is None and self._whole(outcomes) and self._out_of_time(outcomes):
             return "time"
         return rule
 

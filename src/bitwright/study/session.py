@@ -94,7 +94,7 @@ def view(study: Path | str) -> StudyView:
     path = Path(study)
     written = path if path.suffix in STUDY_SUFFIXES and path.exists() else folder.settings
     storage = StudyConfig.read(written).storage if written.exists() else None
-    store = Store.open_existing(folder.url(storage), folder.name)
+    store = Store.open_existing(folder.url(storage), None if storage is None else folder.name)
     try:
         return read(store, folder.name)
     finally:
@@ -107,11 +107,20 @@ def _opened(config: StudyConfig, out: Path) -> Iterator[tuple[Folder, Store]]:
     folder = Folder(out)
     folder.make()
     with folder.locked(), folder.clear_errors():
-        store = Store.open(folder.url(config.storage), folder.name)
+        store = _store(config, folder)
         try:
             yield folder, store
         finally:
             store.close()
+
+
+def _store(config: StudyConfig, folder: Folder) -> Store:
+    """The folder's own study, whatever the folder was called when it began; or a new one."""
+    url = folder.url(config.storage)
+    if config.storage is None and folder.database.exists():
+        with contextlib.suppress(StoreError):  # of a start that was cut short; told below if not
+            return Store.open_existing(url)
+    return Store.open(url, folder.name)
 
 
 @dataclasses.dataclass(slots=True)
@@ -211,6 +220,7 @@ class _Session:
         under = probed_under(self.config)
         stored = self.store.get("sensitivity")
         if stored is not None and self.store.get("probed_under") == under:
+            self.spent = self.store.get("sensitivity_seconds") or 0.0
             policy = fixed_policy(self.config.quantization)
             return judge_again(rows_from_json(stored), self.config.sensitivity, policy=policy)
         self.watcher.phase("sensitivity")
@@ -218,7 +228,8 @@ class _Session:
         rows = measure(
             shop, space, self.config, lambda done, total: self.watcher.progress(done, total, 0.0)
         )
-        self.spent += time.monotonic() - start
+        self.spent = time.monotonic() - start
+        self.store.put("sensitivity_seconds", self.spent)
         self.store.put("probed_under", under)
         return rows
 

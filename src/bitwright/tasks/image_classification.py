@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from bitwright.config import DataConfig, TrainConfig
+from bitwright.errors import DataError
 from bitwright.graph import Shape
 from bitwright.nets.build import QuantNet
 from bitwright.records import Blueprint
@@ -45,6 +46,11 @@ class ImageTask:
         kept, held = holdout(data.train, config.holdout, derive(seed, 0, "holdout"))
         self.train = self._part(kept)
         self.held = self._part(held)
+        if not len(held):
+            raise DataError(
+                f"data set '{data.name}' ({data.origin}): with one training image of each class "
+                "no image is left to hold out; add images, data.holdout needs two of some class"
+            )
 
     @property
     def test(self) -> Part:

@@ -25,11 +25,11 @@ demo: setup ## Search structure and bits on Fashion-MNIST: some 15 minutes on tw
 test: setup ## Run the test suite
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-lint: setup ## Run the linters and the type checker
+lint: setup ## Run the linters, the type checker and the import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	@if grep -qs importlinter pyproject.toml .importlinter; then $(BIN)/lint-imports; fi
+	$(BIN)/lint-imports
 
 clean: ## Remove .venv, caches and build products; studies in runs/ stay
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

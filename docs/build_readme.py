@@ -29,7 +29,8 @@ MACHINE = ("processor", "cores", "threads", "device", "torch", "onnxruntime")
 def take(study: Path) -> None:
     """Writes the result files from a study that has ended."""
     view = bw.view(study)
-    machine = {name: value for name, value in view.environment if name in MACHINE}
+    known = dict(view.environment)
+    machine = {name: known[name] for name in MACHINE if name in known}
     results = {**as_json(view), "environment": machine}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     console = Console(file=io.StringIO(), width=80, record=True)

@@ -11,13 +11,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from bitwright.config import StudyConfig
 from bitwright.records import Outcome
+
+if TYPE_CHECKING:
+    from bitwright.train.candidate import Shop
 
 PATIENCE_S = 120.0  # until a program has surely hung, on the slowest machine
 STAGES: list[dict[str, Any]] = [
@@ -59,6 +62,22 @@ def settings() -> Callable[..., Settings]:
 def config() -> Callable[..., StudyConfig]:
     """The smallest study with keys changed, as a value."""
     return lambda **changes: StudyConfig.from_mapping(tiny(**changes))
+
+
+@pytest.fixture(scope="session")
+def shop() -> "Shop":
+    """Everything that turns blueprints for digits into measured files."""
+    import torch
+
+    from bitwright.config import DataConfig
+    from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
+    from bitwright.tasks.data.load import load
+    from bitwright.tasks.image_classification import ImageTask
+    from bitwright.train.candidate import Shop
+
+    settings = DataConfig(name="digits")
+    task = ImageTask(load("digits"), settings, seed=0, device=torch.device("cpu"))
+    return Shop("digits study", task, OnnxRuntimeCpu(), threads=1)
 
 
 @pytest.fixture

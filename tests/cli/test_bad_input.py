@@ -1,6 +1,7 @@
 """Whatever is wrong with the input: one line with place, value and remedy, exit code 2."""
 
 import os
+import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -305,7 +306,7 @@ def test_a_read_only_output_folder(settings: Any, refused: Any, small_disk: Any)
     assert f"output folder '{out}' cannot be written (Read-only file system)" in line
 
 
-@pytest.mark.parametrize("kilobytes", [4, 120, 164, 200])
+@pytest.mark.parametrize("kilobytes", [4, 164, 300, 2000])
 def test_a_full_disk(kilobytes: int, settings: Any, refused: Any, small_disk: Any) -> None:
     """At whatever point the disk is full; then there is space again, and the study goes on."""
     write(settings(search__iterations=3, baseline=True))
@@ -341,6 +342,4 @@ def test_two_programs_in_one_folder_at_once(program: Any) -> None:
     assert second.err == (
         "bitwright: another bitwright works in 'runs/study'; wait for it, or use --out\n"
     )
-    import signal
-
     assert first.stop(signal.SIGINT).code == 3

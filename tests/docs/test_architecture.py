@@ -41,20 +41,6 @@ def test_the_brain_loads_no_heavy_library():
     assert done.returncode == 0, done.stderr
 
 
-def test_the_brain_never_imports_the_body_at_its_top():
-    """What a module imports inside a function, or for types only, is its own affair."""
-    wrong = []
-    for path in SOURCE.rglob("*.py"):
-        name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
-        if BODY.match(name):
-            continue
-        for line in path.read_text(encoding="utf-8").splitlines():
-            match = re.match(r"(?:from|import) (bitwright\.[\w.]+)", line)
-            if match and BODY.match(match[1]):
-                wrong.append(f"{name}: {line}")
-    assert wrong == []
-
-
 def test_what_the_tables_name_exists(papers):
     for name in ("ARCHITECTURE.md", "CONTRIBUTING.md"):
         for path in re.findall(r"`((?:[a-z_]+/)+[a-z_.]*)`", papers[name].text):

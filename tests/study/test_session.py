@@ -377,7 +377,7 @@ def test_a_mistake_can_be_mended_in_the_same_folder(config: Any, tmp_path: Path)
         "data": "digit",
     }
     for key, value in wrong.items():
-        with pytest.raises(BitwrightError, match="did you mean|no network"):
+        with pytest.raises(BitwrightError, match=r"did you mean|no network"):
             run(config(**{key: value}), tmp_path / "study")
     assert run(config(), tmp_path / "study").state == "finished"
 
@@ -391,10 +391,13 @@ def test_a_moved_folder_is_still_the_study(config: Any, tmp_path: Path) -> None:
 
 
 def test_a_folder_may_have_any_name(config: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "my runs" / "50 % of {all} #1?"
+    folder = tmp_path / "my runs" / "50 % of {all} #1"
     run(config(search__iterations=1), folder)
     assert len(view(folder).outcomes) == 2
     assert (folder / "study.db").exists()
+    with pytest.raises(StoreError, match=r"has a '\?' in it.*--out"):
+        run(config(), tmp_path / "really?")
+    assert not (tmp_path / "really").exists()
 
 
 def test_a_study_may_lie_in_another_database(config: Any, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ class PlainWatcher(TerminalWatcher):
     """One line for each event: for logs and pipes."""
 
     def phase(self, name: str, detail: str = "") -> None:
-        """A part begins; of the data nothing is said, so that what is wrong with it stands alone."""
+        """A part begins; of the data nothing is said, so that an error in it stands alone."""
         if name != "data":
             self._say(f"{PHASES.get(name, name)} {detail}".strip())
 

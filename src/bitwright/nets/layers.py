@@ -179,9 +179,9 @@ class ConvNorm(WeightLayer):
     """Convolution, batch norm, quantizer; the norm folded into kernel and bias as it is exported.
 
     With one step per output channel, folding changes only the steps: the codes trained are the
-    codes shipped. With one step per tensor, the kernel is multiplied by the running gain before it
-    is quantized, and the batch's own statistics normalise what comes out (after arXiv 1806.08342,
-    3.2.2). `frozen` makes training use the running statistics, as inference does.
+    codes shipped. With one step per tensor, the kernel is quantized as folded by the running
+    statistics and unfolded again, and the batch's own statistics normalise what comes out (after
+    arXiv 1806.08342, 3.2.2). `frozen` trains on the running statistics, as inference does.
     """
 
     def __init__(self, node: Node, graph: Graph) -> None:

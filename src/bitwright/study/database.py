@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bitwright.errors import StoreError
+from bitwright.study.interrupts import interrupts_wait
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
@@ -155,12 +156,16 @@ def closing_on_error(storage: "RDBStorage") -> Iterator[None]:
 
 @contextlib.contextmanager
 def clear_errors(place: str) -> Iterator[None]:
-    """Turn whatever the database may say into one StoreError with place, value and remedy."""
+    """Turn whatever the database may say into one StoreError with place, value and remedy.
+
+    An interrupt waits until the database is at rest.
+    """
     import optuna
     import sqlalchemy
 
     try:
-        yield
+        with interrupts_wait():
+            yield
     except StoreError:
         raise
     except ImportError as error:

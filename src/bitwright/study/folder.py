@@ -63,6 +63,11 @@ class Folder:
 
     def make(self) -> None:
         """Creates the folder; StoreError where it cannot be written."""
+        if "?" in str(self.path.resolve()):  # there the path ends in every database address
+            raise StoreError(
+                f"output folder '{self.path.resolve()}' has a '?' in it, which no database address "
+                "can hold; name another one with --out"
+            )
         try:
             (self.path / "trials").mkdir(parents=True, exist_ok=True)
             probe = self.path / f".probe-{os.getpid()}"

@@ -58,10 +58,18 @@ class Loop:
         for number in numbers:
             if number not in recorded:
                 self.executor.submit(self._job(number, iteration))
-        for outcome in self.executor.completions():
-            self.store.append(outcome, self.declared)
-            self.watcher.trial_done(outcome)
+        self._record(first + len(recorded))
         self.controller.learn(self.store.outcomes(after=first))
+
+    def _record(self, due: int) -> None:
+        """Stores outcomes in the order of their numbers from `due` on; early ones wait."""
+        early: dict[int, Outcome] = {}
+        for outcome in self.executor.completions():
+            early[outcome.number] = outcome
+            while due in early:
+                self.store.append(early[due], self.declared)
+                self.watcher.trial_done(early.pop(due))
+                due += 1
 
     def _job(self, number: int, iteration: int) -> Job:
         seed = self.settings.seed

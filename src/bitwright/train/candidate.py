@@ -112,11 +112,11 @@ class CandidateEvaluator(Evaluator):
         trial = _Trial(job, self)
         try:
             return trial.run()
-        except (InfeasibleError, ExportError) as error:  # a network whose layers died has no export
-            return trial.outcome("infeasible", trial.penalty, reason=str(error))
         except Exception as error:
             if _is_the_disks(error):
                 raise
+            if isinstance(error, InfeasibleError | ExportError):  # dead layers have no export
+                return trial.outcome("infeasible", trial.penalty, reason=str(error))
             reason = f"{type(error).__name__}: {error}"
             logger.info("trial %d failed: %s", job.number, reason, exc_info=True)
             return trial.outcome("failed", FAILED, reason=reason, trace=traceback.format_exc())

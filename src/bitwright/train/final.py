@@ -132,8 +132,12 @@ class _Checkpoint:
         partial = self.path.with_suffix(".partial")
         buffer = io.BytesIO()  # torch's own writer reports a full disk as a RuntimeError
         torch.save({"key": self.key, "state": state}, buffer)
-        partial.write_bytes(buffer.getbuffer())
-        partial.replace(self.path)
+        try:
+            partial.write_bytes(buffer.getbuffer())
+            partial.replace(self.path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
 
     def load(self) -> dict[str, Any] | None:
         if not self.path.exists():

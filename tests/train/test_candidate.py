@@ -1,0 +1,199 @@
+"""One candidate from genome to outcome, on real digits."""
+
+import errno
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bitwright.config import MetricConfig, StageConfig, TrainConfig
+from bitwright.control.reward import FAILED, Reward
+from bitwright.errors import ExportError
+from bitwright.execute.base import Job
+from bitwright.export.runtime import load
+from bitwright.quant.spec import Method
+from bitwright.records import Genome
+from bitwright.space.joint import JointSpace, MethodSpace
+from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
+from bitwright.train.candidate import CandidateEvaluator, Shop
+from bitwright.train.trainer import Progress
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SHORT = TrainConfig(epochs=1, images=256, batch=64, learning_rate=0.01)
+ACCURACY = {"accuracy": MetricConfig()}
+
+
+@pytest.fixture
+def space(shop: Shop) -> JointSpace:
+    methods = MethodSpace(
+        tuple(Method.parse(f"lsq:{bits}") for bits in (2, 8)),
+        tuple(Method.parse(f"lsq:{bits}", "activation") for bits in (4, 8)),
+    )
+    stages = (
+        StageConfig(name="stem", width=(4, 8), stride=(2,)),
+        StageConfig(name="body", kinds=("depthwise_separable",), width=(8,)),
+    )
+    return JointSpace(stages, methods, input_shape=shop.task.input_shape, classes=10)
+
+
+@pytest.fixture
+def job(space: JointSpace) -> Job:
+    return Job(7, 3, space.fill(lambda choice: choice.options[-1]), seed=11)
+
+
+def evaluator(
+    shop: Shop,
+    space: JointSpace,
+    folder: Path,
+    *,
+    metrics: Mapping[str, MetricConfig] = ACCURACY,
+    limits: Mapping[str, float] | None = None,
+    budget: TrainConfig = SHORT,
+    **hooks: Any,
+) -> CandidateEvaluator:
+    reward = Reward("linear", metrics, limits or {})
+    return CandidateEvaluator(shop, space, reward, budget, folder, **hooks)
+
+
+def test_a_complete_candidate_carries_all_that_was_found(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    started: list[Job] = []
+    watched: list[Progress] = []
+    outcome = evaluator(
+        shop, space, tmp_path, started=started.append, watch=watched.append
+    ).evaluate(job)
+    assert outcome.state == "complete"
+    assert (outcome.number, outcome.iteration, outcome.seed) == (7, 3, 11)
+    assert outcome.genome == job.genome
+    blueprint = space.decode(job.genome)
+    assert (outcome.units, outcome.policy) == (blueprint.units, blueprint.policy)
+    assert {name for name, _ in outcome.metrics} >= {
+        *("accuracy", "packed_bytes", "file_bytes", "macs", "bitops", "peak_activation_bytes"),
+    }
+    assert outcome.reward == outcome.metric("accuracy")
+    context = dict(dict(outcome.metrics)["accuracy"].context)
+    assert context == {"data": "held-out", "images": "143", "file": "exported"}
+    assert [name for name, _ in outcome.seconds] == ["build", "train", "export", "measure"]
+    assert [point[0] for point in outcome.curve] == [1.0]
+    assert started == [job]
+    assert watched[-1].done == watched[-1].total == 4
+    assert outcome.model == "trials/00007.onnx"
+    model = load(tmp_path / outcome.model)
+    assert model.metadata["trial"] == "7"
+    held = shop.task.held
+    correct = model.predict(held.images.numpy()) == held.labels.numpy()
+    assert outcome.metric("accuracy") == correct.mean()
+    assert outcome.metric("file_bytes") == (tmp_path / outcome.model).stat().st_size
+
+
+def test_one_seed_gives_one_outcome(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path, repeatable: Any
+) -> None:
+    found = [repeatable(evaluator(shop, space, tmp_path / folder).evaluate(job)) for folder in "ab"]
+    assert found[0] == found[1]
+    files = [(tmp_path / folder / "trials/00007.onnx").read_bytes() for folder in "ab"]
+    assert files[0] == files[1]
+    other = Job(job.number, job.iteration, job.genome, seed=12)
+    assert evaluator(shop, space, tmp_path / "c").evaluate(other).curve != found[0].curve
+
+
+def test_latency_is_measured_only_where_the_reward_asks_for_it(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    metrics = {**ACCURACY, "latency_ms": MetricConfig(weight=0.1)}
+    outcome = evaluator(shop, space, tmp_path, metrics=metrics).evaluate(job)
+    assert (outcome.metric("latency_ms") or 0) > 0
+
+
+def test_patience_looks_at_held_out_images(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    budget = SHORT.model_copy(update={"epochs": 30.0, "patience": 1, "learning_rate": 1e-6})
+    outcome = evaluator(shop, space, tmp_path, budget=budget).evaluate(job)
+    assert 2 <= len(outcome.curve) < 30
+    assert all(accuracy is not None for _, _, accuracy in outcome.curve)
+
+
+def test_a_size_limit_is_checked_before_training(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    outcome = evaluator(shop, space, tmp_path, limits={"packed_bytes": 100}).evaluate(job)
+    assert outcome.state == "infeasible"
+    size = outcome.metric("packed_bytes")
+    assert outcome.reason == f"packed_bytes {size:g} is over the limit 100"
+    assert FAILED <= outcome.reward < 0
+    assert outcome.curve == ()
+    assert [name for name, _ in outcome.seconds] == ["build"]
+    assert outcome.units and outcome.policy, "what it was is known all the same"
+
+
+def test_limits_that_only_a_trained_network_shows_are_checked_after(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    outcome = evaluator(shop, space, tmp_path, limits={"accuracy": 0.9999}).evaluate(job)
+    assert outcome.state == "infeasible"
+    assert outcome.reason is not None and outcome.reason.endswith("is under the limit 0.9999")
+    assert outcome.curve and outcome.metric("accuracy") is not None
+
+
+def test_divergence_is_infeasible(shop: Shop, space: JointSpace, job: Job, tmp_path: Path) -> None:
+    budget = SHORT.model_copy(update={"epochs": 20.0, "learning_rate": 1e6})
+    outcome = evaluator(shop, space, tmp_path, budget=budget).evaluate(job)
+    assert outcome.state == "infeasible"
+    assert outcome.reason is not None and outcome.reason.startswith("training diverged: the loss")
+    assert outcome.reward == FAILED
+    assert outcome.model is None
+
+
+def test_whatever_breaks_is_recorded_with_its_traceback(
+    shop: Shop, space: JointSpace, tmp_path: Path
+) -> None:
+    job = Job(0, 0, Genome(space.space_id, (("stem/width", 99),)), seed=1)
+    outcome = evaluator(shop, space, tmp_path).evaluate(job)
+    assert outcome.state == "failed"
+    assert outcome.reason == "InvalidGenome: 'stem/width': 99 is none of [4, 8]"
+    assert outcome.traceback is not None
+    assert outcome.traceback.startswith("Traceback (most recent call last):")
+    assert "decode" in outcome.traceback
+    assert outcome.reward == FAILED
+
+
+def test_trouble_with_the_disk_is_not_the_candidates_fault(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    (tmp_path / "trials").mkdir()
+    (tmp_path / "trials/00007.onnx").symlink_to("/dev/full")
+    with pytest.raises(ExportError, match="No space left") as caught:
+        evaluator(shop, space, tmp_path).evaluate(job)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert caught.value.__cause__.errno == errno.ENOSPC
+
+
+class Forgetful(OnnxRuntimeCpu):
+    """A target that a user made, with a mistake in it."""
+
+    def measure(self, path: Path) -> Any:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), "table.csv")
+
+
+def test_a_file_that_a_users_code_misses_is_the_candidates_failure(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    broken = Shop(shop.study, shop.task, Forgetful(), shop.threads)
+    metrics = {**ACCURACY, "latency_ms": MetricConfig()}
+    outcome = evaluator(broken, space, tmp_path, metrics=metrics).evaluate(job)
+    assert outcome.state == "failed"
+    assert outcome.reason is not None and "table.csv" in outcome.reason
+    assert outcome.model == "trials/00007.onnx", "so that the file is deleted with the others"
+
+
+def test_an_interrupt_goes_through(shop: Shop, space: JointSpace, job: Job, tmp_path: Path) -> None:
+    def interrupt(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluator(shop, space, tmp_path, watch=interrupt).evaluate(job)

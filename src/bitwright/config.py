@@ -296,6 +296,7 @@ class StudyConfig(_Part):
     final: TrainConfig = TrainConfig(epochs=10)
     baseline: bool = True
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: int | None = Field(None, ge=1)
     storage: str | None = None
 
     @field_validator("data", mode="before")

@@ -1,7 +1,9 @@
 """The commands as they are called: what they print where, and their exit codes."""
 
 import json
+import os
 import re
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,8 +92,6 @@ def test_search_json_prints_one_object_and_nothing_else(call: Call, write: Any) 
 
 
 def test_show_json_of_an_interrupted_study(program: Any, call: Call) -> None:
-    import signal
-
     file = program.study(search__iterations=500)
     running = program.start("search", file)
     running.wait_for("trial 3: ")
@@ -227,6 +227,17 @@ def test_sensitivity_is_cached_with_the_study(call: Call, write: Any) -> None:
     assert "measuring" not in err
     assert json.loads(out)["state"] == "finished"
     assert "Sensitivity of weights" in call("show", "study.yaml")[0]
+
+
+def test_an_interrupted_sensitivity_says_how_to_go_on(call: Call, write: Any) -> None:
+    write(sensitivity={"epochs": 10_000, "images": 50})
+    signal.signal(signal.SIGALRM, lambda number, frame: os.kill(os.getpid(), signal.SIGINT))
+    signal.setitimer(signal.ITIMER_REAL, 1.5)
+    _, err = call("sensitivity", "study.yaml", "--set", "search.seed=3", "--out", "a b", code=3)
+    assert err.splitlines()[-1] == (
+        "Interrupted; nothing recorded is lost. Go on with: "
+        "bitwright sensitivity study.yaml --set search.seed=3 --out 'a b'"
+    )
 
 
 def test_show_lists_the_latest_trials(call: Call, write: Any) -> None:

@@ -51,9 +51,12 @@ def test_a_file_in_its_place_is_refused_and_kept(tmp_path: Path) -> None:
 
 def test_only_one_may_work_in_it(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
+    assert not folder.in_use()
     with folder.locked():
+        assert folder.in_use()
         with pytest.raises(ConfigError, match="another bitwright works in"), folder.locked():
             pass
+    assert not folder.in_use()
     with folder.locked():
         pass
 

@@ -321,6 +321,16 @@ def test_sensitivity_is_measured_once_and_filters_can_be_tried_out(
     assert "sensitivity" in diary.heard
 
 
+def test_sensitivity_can_be_looked_at_without_a_filter(config: Any, tmp_path: Path) -> None:
+    off = {**PROBE, "keep": 1, "enabled": False}
+    rows = sensitivity(config(quantization=TWO_METHODS, sensitivity=off), tmp_path / "study")
+    assert rows and all(row.kept and "the filter is off" in row.reason for row in rows)
+    found = run(config(quantization=TWO_METHODS, sensitivity=off), tmp_path / "study")
+    assert found.sensitivity == rows and found.removed == ()
+    methods = {str(method) for outcome in found.outcomes for _, method in outcome.policy}
+    assert methods == {"lsq:2:channel", "lsq:8:channel", "lsq:8:tensor"}
+
+
 def test_watchers_hear_of_everything_in_order(config: Any, tmp_path: Path) -> None:
     study = config(quantization=TWO_METHODS, sensitivity=PROBE, baseline=True, search__iterations=1)
     diary = Diary()

@@ -96,6 +96,7 @@ def test_latency_is_timed_where_it_counts(shop: Shop, config: Any) -> None:
         config,
         quantization={"weights": ["lsq:4"], "activations": ["lsq:8"]},
         sensitivity={**QUICK, "latency": 1.0},
+        space={"stages": [{"name": "stem", "width": [4], "stride": [2]}]},
     )
     probes, _ = probes_of(shop, settings)
     assert all(probe.performance.latency > 0 for probe in probes)

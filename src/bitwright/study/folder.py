@@ -103,3 +103,14 @@ class Folder:
                     f"another bitwright works in '{self.path}'; wait for it, or use --out"
                 ) from error
             yield
+
+    def in_use(self) -> bool:
+        """Whether a program runs the study now; one that was killed holds no lock."""
+        try:
+            with (self.path / ".lock").open() as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # no lock at all, or a file system without locks
+            return False
+        return False

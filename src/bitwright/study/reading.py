@@ -1,7 +1,6 @@
 """A stored study as a view: for `bitwright show`, the report and whoever comes back later."""
 
-import os
-import socket
+import dataclasses
 from typing import Any
 
 from bitwright.config import StudyConfig
@@ -10,7 +9,7 @@ from bitwright.records import Outcome
 from bitwright.report.pareto import Direction, front
 from bitwright.study.documents import entry_from_json, rows_from_json
 from bitwright.study.store import Store
-from bitwright.study.view import Entry, SensitivityRow, StudyState, StudyView
+from bitwright.study.view import Entry, SensitivityRow, StudyView
 
 COSTS = ("packed_bytes", "latency_ms", "bitops")
 
@@ -25,10 +24,12 @@ def read(store: Store, name: str) -> StudyView:
     best = entry_of(winner(outcomes, rule)) if complete else None
     final, baseline = store.get("final"), store.get("baseline")
     rows = rows_from_json(store.get("sensitivity") or [])
+    if config is not None and not config.sensitivity.enabled:
+        rows = unfiltered(rows)
     state: dict[str, Any] = store.get("state") or {}
     return StudyView(
         study=name,
-        state=_state(state),
+        state=state.get("state", "interrupted"),
         stopped_by=state.get("stopped_by"),
         outcomes=outcomes,
         best=best,
@@ -43,17 +44,10 @@ def read(store: Store, name: str) -> StudyView:
     )
 
 
-def _state(state: dict[str, Any]) -> StudyState:
-    """The recorded state; a running study whose process is gone was interrupted."""
-    recorded: StudyState = state.get("state", "interrupted")
-    if recorded == "running" and state.get("host") == socket.gethostname():
-        try:
-            os.kill(int(state["pid"]), 0)
-        except ProcessLookupError:
-            return "interrupted"
-        except PermissionError:
-            return "running"
-    return recorded
+def unfiltered(rows: tuple[SensitivityRow, ...]) -> tuple[SensitivityRow, ...]:
+    """The same losses in a study that filters nothing."""
+    reason = "the filter is off (sensitivity.enabled)"
+    return tuple(dataclasses.replace(row, kept=True, reason=reason) for row in rows)
 
 
 def removed_lines(rows: tuple[SensitivityRow, ...]) -> tuple[str, ...]:

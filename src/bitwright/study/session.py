@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import os
 import platform
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +17,7 @@ from bitwright.control.reward import Reward
 from bitwright.errors import ConfigError, StoreError, TargetError
 from bitwright.execute.inline import InlineExecutor
 from bitwright.quant.spec import ROLES, Method, Role
-from bitwright.records import Genome, Outcome
+from bitwright.records import Genome
 from bitwright.report import html
 from bitwright.seeds import derive
 from bitwright.space.baseline import baseline
@@ -27,7 +26,8 @@ from bitwright.space.templates import stages_of
 from bitwright.study.documents import entry_to_json, rows_from_json, rows_to_json
 from bitwright.study.folder import STUDY_SUFFIXES, Folder
 from bitwright.study.loop import Loop
-from bitwright.study.reading import pareto, read, removed_lines
+from bitwright.study.pruning import Pruning, prune
+from bitwright.study.reading import read, removed_lines, unfiltered
 from bitwright.study.settings import check_unchanged, probed_under
 from bitwright.study.store import Store
 from bitwright.study.view import Entry, SensitivityRow, StoppedBy, StudyView
@@ -35,10 +35,9 @@ from bitwright.study.watch import Plan, Watcher
 from bitwright.targets.base import TARGETS, Target
 
 if TYPE_CHECKING:
+    from bitwright.quant.narrowing import Removed
     from bitwright.train.candidate import Shop
     from bitwright.train.final import Finisher
-
-PRUNE_EVERY = 50  # trials: then the files of trials that are beaten in everything are deleted
 
 
 def run(config: StudyConfig, out: Path, watcher: Watcher | None = None) -> StudyView:
@@ -96,9 +95,12 @@ def view(study: Path | str) -> StudyView:
     storage = StudyConfig.read(written).storage if written.exists() else None
     store = Store.open_existing(folder.url(storage), None if storage is None else folder.name)
     try:
-        return read(store, folder.name)
+        found = read(store, folder.name)
     finally:
         store.close()
+    if found.state == "running" and not folder.in_use():  # it was killed
+        return dataclasses.replace(found, state="interrupted")
+    return found
 
 
 @contextlib.contextmanager
@@ -141,7 +143,7 @@ class _Session:
             space = self._narrowed(shop, space)
             stopped = self._search(shop, space, reward)
             self._set_state("running", stopped)
-            self._prune()
+            prune(self.store, self.folder)
             self._finish(shop, space, reward)
             self._set_state("finished", stopped)
         except KeyboardInterrupt:
@@ -159,8 +161,8 @@ class _Session:
     def sensitivity(self) -> tuple[SensitivityRow, ...]:
         """Only this part of the study."""
         shop, space, _ = self._prepare()
-        self._narrowed(shop, space)
-        return rows_from_json(self.store.get("sensitivity") or [])
+        rows, _ = self._judged(shop, space)
+        return rows if self.config.sensitivity.enabled else unfiltered(rows)
 
     def _prepare(self) -> tuple["Shop", JointSpace, Reward]:
         """The study's parts. What can be refused is refused here, before anything is recorded."""
@@ -180,8 +182,7 @@ class _Session:
         return shop, space, reward
 
     def _set_state(self, state: str, stopped_by: StoppedBy | None = None) -> None:
-        document = {"state": state, "stopped_by": stopped_by}
-        self.store.put("state", {**document, "pid": os.getpid(), "host": socket.gethostname()})
+        self.store.put("state", {"state": state, "stopped_by": stopped_by})
 
     def _shop(self, target: Target) -> "Shop":
         import torch
@@ -195,6 +196,8 @@ class _Session:
         if self.config.train.fused == "on" and not fused.available():
             raise ConfigError("train.fused is 'on', but no C compiler was found; use 'auto'")
         use_fused(self.config.train.fused != "off")
+        if self.config.threads is not None:
+            torch.set_num_threads(self.config.threads)
         device = _device(self.config.device)
         data = load(self.config.data.name)
         task = ImageTask(data, self.config.data, seed=self.config.search.seed, device=device)
@@ -204,13 +207,20 @@ class _Session:
         """The space without what sensitivity filters out (M4.3)."""
         if not self.config.sensitivity.enabled:
             return whole
+        rows, removed = self._judged(shop, whole)
+        self.watcher.sensitivity(rows, removed_lines(rows))
+        return self._joint(shop, dataclasses.replace(whole.methods, removed=removed))
+
+    def _judged(
+        self, shop: "Shop", whole: JointSpace
+    ) -> "tuple[tuple[SensitivityRow, ...], Removed]":
+        """Every method of the space with its loss, and what the filters take out."""
         from bitwright.quant.narrowing import removals
 
         fixed = self.config.quantization.mode == "fixed"
         rows, removed = removals(self._sensitivity(shop, whole), whole.stages, fixed=fixed)
         self.store.put("sensitivity", rows_to_json(rows))
-        self.watcher.sensitivity(rows, removed_lines(rows))
-        return self._joint(shop, dataclasses.replace(whole.methods, removed=removed))
+        return rows, removed
 
     def _sensitivity(self, shop: "Shop", space: JointSpace) -> tuple[SensitivityRow, ...]:
         """Measured once; judged anew each time, since the filters may have changed."""
@@ -281,22 +291,12 @@ class _Session:
             watch=lambda p: self.watcher.progress(p.done, p.total, p.loss),
         )
         declared = {choice.path: choice.options for choice in space.declared()}
-        watcher = _Pruning(self.watcher, self._prune)
+        watcher = Pruning(self.watcher, self.store, self.folder)
         executor = InlineExecutor(evaluator)
         loop = Loop(settings, controller, self.store, executor, declared, watcher, self.spent)
         stopped = loop.run()
         self.watcher.search_done(stopped)
         return stopped
-
-    def _prune(self) -> None:
-        """Deletes the files of trials that another trial beats in everything."""
-        outcomes = self.store.outcomes()
-        kept = {entry.model for entry in pareto(outcomes)}
-        if any(outcome.state == "complete" for outcome in outcomes):
-            kept |= {winner(outcomes, rule).model for rule in ("best", "last")}
-        for outcome in outcomes:
-            if outcome.model is not None and outcome.model not in kept:
-                (self.folder.path / outcome.model).unlink(missing_ok=True)
 
     def _finish(self, shop: "Shop", space: JointSpace, reward: Reward) -> None:
         """Retrains, exports and proves the winner and the baseline, unless that is done."""
@@ -329,21 +329,6 @@ class _Session:
         return finisher.finish("8-bit baseline", blueprint, genome, self.folder.baseline)
 
 
-class _Pruning(Watcher):
-    """Passes trials on and prunes the folder now and then."""
-
-    def __init__(self, inner: Watcher, prune: Any) -> None:
-        self._inner, self._prune = inner, prune
-        self._count = 0
-
-    def trial_done(self, outcome: Outcome) -> None:
-        """Counts."""
-        self._inner.trial_done(outcome)
-        self._count += 1
-        if self._count % PRUNE_EVERY == 0:
-            self._prune()
-
-
 def _methods(quantization: QuantizationConfig) -> MethodSpace:
     """The methods that units may take, before any filter."""
     first_last = quantization.first_last
@@ -358,7 +343,10 @@ def _methods(quantization: QuantizationConfig) -> MethodSpace:
 
 def _target(config: StudyConfig) -> Target:
     """The study's target; TargetError for a method that its processor does not run."""
-    target = TARGETS.get(config.target)()
+    kind = TARGETS.get(config.target)
+    if not (isinstance(kind, type) and issubclass(kind, Target)):
+        raise ConfigError(f"target '{config.target}' is {kind!r}; name a subclass of Target")
+    target = kind()
     quantization = config.quantization
     for role in ROLES:
         methods = dict.fromkeys(quantization.methods(role))

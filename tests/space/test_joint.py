@@ -329,7 +329,9 @@ def test_the_filter_does_not_reach_pinned_sites() -> None:
     assert [unit.kind for unit in blueprint.units] == ["conv", "residual", "classifier"]
 
 
-def test_a_users_own_kind_takes_part_by_registering() -> None:
+def test_a_users_own_kind_takes_part_by_registering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(UNITS, "_entries", dict(UNITS._entries))
+
     def expand_twice(build: GraphBuilder, spec: UnitSpec, methods: Methods) -> None:
         for number in range(2):
             build.conv(
@@ -343,8 +345,7 @@ def test_a_users_own_kind_takes_part_by_registering() -> None:
                 activation=methods.activation,
             )
 
-    if "twice" not in UNITS:
-        UNITS.register("twice", UnitKind("twice", expand_twice, ("kernel",)))
+    UNITS.register("twice", UnitKind("twice", expand_twice, ("kernel",)))
     of = space({"kinds": ["conv", "twice"], "kernel": [1, 3], "stride": 2}, methods=TWO)
     assert of.size().structures == 4
     genomes = list(every_genome(of, start(of)))

@@ -94,6 +94,22 @@ def test_the_json_schema_knows_every_part() -> None:
     assert {"StageConfig", "TrainConfig", "SearchConfig"} <= set(schema["$defs"])
 
 
+def test_every_key_is_described() -> None:
+    """In its own words, or as the part of the study that it holds."""
+    schema = StudyConfig.model_json_schema()
+    parts = {"StudyConfig": schema, **schema["$defs"]}
+    bare = [
+        f"{part}.{key}"
+        for part, found in parts.items()
+        for key, field in found["properties"].items()
+        if not field.get("description")
+        and "$ref" not in field
+        and not any("$ref" in option for option in field.get("anyOf", ()))
+    ]
+    assert bare == []
+    assert [part for part, found in parts.items() if not found.get("description")] == []
+
+
 def test_keeping_a_number_of_methods_replaces_the_default_threshold() -> None:
     sensitivity = StudyConfig.from_mapping(changed(sensitivity={"keep": 3})).sensitivity
     assert (sensitivity.keep, sensitivity.threshold) == (3, None)

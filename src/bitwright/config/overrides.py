@@ -1,0 +1,43 @@
+"""`--set KEY=VALUE`: one key of a study, changed for one run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from bitwright.errors import ConfigError
+
+SHORT_FORMS = {"data": "name", "space": "template"}  # "data: digits" says "data: {name: digits}"
+
+
+def overridden(data: Any, override: str) -> Any:
+    """A copy of a study's mapping with one key changed, as in "search.iterations=20"."""
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"--set '{override}': write key=value, for example search.iterations=20")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set '{override}': '{text}' is not valid YAML") from error
+    first, *rest = key.strip().split(".")
+    short = data.get(first) if isinstance(data, Mapping) else None
+    if rest and first in SHORT_FORMS and isinstance(short, str):
+        data = {**data, first: {SHORT_FORMS[first]: short}}
+    return _with(data, [first, *rest], value, override)
+
+
+def _with(place: Any, parts: Sequence[str], value: Any, override: str) -> Any:
+    """A copy of `place` that holds the value at the path `parts`; a list's items go by number."""
+    if not parts:
+        return value
+    part, *rest = parts
+    if isinstance(place, list):
+        if not part.isdecimal() or int(part) >= len(place):
+            raise ConfigError(
+                f"--set '{override}': '{part}' is no item of a list of {len(place)}; "
+                f"write a number from 0 to {len(place) - 1}"
+            )
+        at = int(part)
+        return [*place[:at], _with(place[at], rest, value, override), *place[at + 1 :]]
+    known = dict(place) if isinstance(place, Mapping) else {}
+    return {**known, part: _with(known.get(part), rest, value, override)}

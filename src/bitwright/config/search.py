@@ -1,0 +1,42 @@
+"""The keys below `search`."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from bitwright.config.part import Part
+
+
+class ConvergenceConfig(Part):
+    """Stop when the reward's relative change over `window` iterations stays under `threshold`."""
+
+    window: int = Field(default=10, ge=2)
+    """Over so many of the last iterations."""
+
+    threshold: float = Field(default=0.001, ge=0)
+    """The reward's relative change, highest to lowest, is at most this."""
+
+
+class SearchConfig(Part):
+    """The loop (M1): who proposes, how often, and when it ends."""
+
+    controller: str = "evolution"
+    """Who proposes candidates: a known name, or "module:Class"."""
+
+    options: dict[str, Any] = Field(default_factory=dict)
+    """The controller's own settings."""
+
+    iterations: int = Field(default=50, ge=1)
+    """The most iterations."""
+
+    convergence: ConvergenceConfig | None = None
+    """Stop earlier, once the reward has converged."""
+
+    minutes: float | None = Field(default=None, gt=0)
+    """Stop after so many minutes of sensitivity and candidates, the last iteration finished."""
+
+    result: Literal["best", "last"] = "best"
+    """Which candidate wins: the highest reward, or the best of the last iteration."""
+
+    seed: int = Field(default=0, ge=0)
+    """All randomness is derived from it."""

@@ -1,0 +1,104 @@
+"""A whole study: the keys at the top, and YAML both ways."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+
+from bitwright.config.data import DataConfig
+from bitwright.config.mistakes import explain
+from bitwright.config.overrides import SHORT_FORMS, overridden
+from bitwright.config.part import Part
+from bitwright.config.quantization import QuantizationConfig
+from bitwright.config.reward import RewardConfig
+from bitwright.config.search import SearchConfig
+from bitwright.config.sensitivity import SensitivityConfig
+from bitwright.config.space import SpaceConfig
+from bitwright.config.train import TrainConfig
+from bitwright.errors import ConfigError
+
+
+class StudyConfig(Part):
+    """A whole study. See docs/study-file.md for every key with an example."""
+
+    data: DataConfig
+    space: SpaceConfig
+
+    target: str = "onnxruntime-cpu"
+    """The processor to search for: a known name, or "module:Class"."""
+
+    quantization: QuantizationConfig = QuantizationConfig()
+    sensitivity: SensitivityConfig = SensitivityConfig()
+    search: SearchConfig = SearchConfig()
+    reward: RewardConfig = RewardConfig()
+
+    limits: dict[str, float] = Field(default_factory=dict)
+    """Metric to what no candidate may exceed; for accuracy, what it must reach."""
+
+    train: TrainConfig = TrainConfig()
+    """Each candidate's training."""
+
+    final: TrainConfig = TrainConfig(epochs=10)
+    """The winner's and the baseline's training."""
+
+    baseline: bool = True
+    """Train the hand-made 8-bit network too, with the winner's budget, to compare with."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where training runs; auto takes a CUDA device if there is one."""
+
+    threads: int | None = Field(None, ge=1)
+    """Threads that training uses; by default as many as the processor has cores."""
+
+    storage: str | None = None
+    """Where trials are stored instead of study.db: a database URL that Optuna takes."""
+
+    @field_validator("data", "space", mode="before")
+    @classmethod
+    def _short_form(cls, value: Any, info: ValidationInfo) -> Any:
+        return {SHORT_FORMS[str(info.field_name)]: value} if isinstance(value, str) else value
+
+    @classmethod
+    def from_mapping(cls, data: Any, *, source: str = "study") -> "StudyConfig":
+        """The study that a mapping describes; ConfigError names key, value and remedy."""
+        if not isinstance(data, Mapping):
+            raise ConfigError(f"{source}: a study is a mapping of keys, got {type(data).__name__}")
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise ConfigError(f"{source}: {explain(error, cls)}") from error
+
+    @classmethod
+    def read(cls, path: Path | str, overrides: Sequence[str] = ()) -> "StudyConfig":
+        """The study in a YAML file, changed by overrides such as "search.iterations=20"."""
+        path = Path(path)
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(f"study file '{path}' cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"study file '{path}' is not UTF-8 text") from error
+        return cls.from_text(text, overrides, source=f"study file '{path}'")
+
+    @classmethod
+    def from_text(
+        cls, text: str, overrides: Sequence[str] = (), *, source: str = "study"
+    ) -> "StudyConfig":
+        """The study in a YAML text."""
+        try:
+            data = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{source} is not valid YAML: {_one_line(error)}") from error
+        for override in overrides:
+            data = overridden(data, override)
+        return cls.from_mapping(data, source=source)
+
+    def to_yaml(self) -> str:
+        """The study as YAML, every default written out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, width=100)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,44 @@
+"""The keys below `train` and `final`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from bitwright.config.part import Part
+
+
+class TrainConfig(Part):
+    """Training under the policy (M7): ends after `epochs` or `steps`, or when `patience` is out."""
+
+    epochs: float = Field(default=2.0, gt=0)
+    """Passes over the training images."""
+
+    steps: int | None = Field(default=None, ge=1)
+    """The most steps, whatever the epochs."""
+
+    images: int | None = Field(default=None, ge=1)
+    """Train on so many images, drawn once a candidate."""
+
+    batch: int = Field(default=128, ge=2)
+    """Images in a step."""
+
+    learning_rate: float = Field(default=0.004, gt=0)
+    """The highest rate."""
+
+    weight_decay: float = Field(default=0.0001, ge=0)
+    """Of kernels; biases, norms and steps have none."""
+
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Of the cross-entropy's targets."""
+
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    """The part of the steps in which the rate rises."""
+
+    patience: int | None = Field(default=None, ge=1)
+    """Stop when the held-out accuracy has not risen for so many epochs."""
+
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """auto: bfloat16 where the device computes it in hardware and it is faster."""
+
+    fused: Literal["auto", "on", "off"] = "auto"
+    """Quantize by compiled C; auto: where there is a C compiler. The numbers are the same."""

@@ -1,0 +1,44 @@
+"""The arguments and options that several commands share, and how a command ends early."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+INTERRUPTED = 3
+
+StudyFile = Annotated[
+    Path, typer.Argument(metavar="STUDY.yaml", help="A study file.", show_default=False)
+]
+Study = Annotated[
+    Path,
+    typer.Argument(metavar="STUDY", help="A study file or its output folder.", show_default=False),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Change a key, for example search.iterations=20."
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Output folder; default runs/<name of the file>."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No live view; only the closing tables.")]
+
+
+def interrupted(command: str, study: Path, overrides: list[str] | None, out: Path | None) -> int:
+    """Says how to go on: with the very command that was interrupted."""
+    changes = [part for override in overrides or () for part in ("--set", override)]
+    folder = ["--out", str(out)] if out else []
+    again = shlex.join(["bitwright", command, str(study), *changes, *folder])
+    typer.echo(f"Interrupted; nothing recorded is lost. Go on with: {again}", err=True)
+    return INTERRUPTED
+
+
+def echo_json(value: Any) -> None:
+    """One JSON object on stdout."""
+    typer.echo(json.dumps(value, allow_nan=False))

@@ -1,0 +1,65 @@
+"""`bitwright search` and `bitwright sensitivity`: the commands that train."""
+
+from bitwright.cli.options import Json, Out, Overrides, Quiet, StudyFile, echo_json, interrupted
+
+
+def search(
+    study: StudyFile,
+    set_: Overrides = None,
+    out: Out = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Run a study: search, train the winner, export it, prove it. After Ctrl-C, run it again."""
+    from bitwright.cli import live
+    from bitwright.config import StudyConfig
+    from bitwright.report.json_view import as_json
+    from bitwright.study.folder import Folder
+    from bitwright.study.session import run as run_study
+
+    config = StudyConfig.read(study, set_ or ())
+    folder = Folder(out) if out else Folder.of(study)
+    watcher = live.watcher(quiet=quiet or json_)
+    try:
+        with watcher.shown():
+            view = run_study(config, folder.path, watcher)
+    except KeyboardInterrupt:
+        return interrupted("search", study, set_, out)
+    if json_:
+        echo_json(as_json(view))
+    else:
+        live.closing(view, folder)
+    return 0
+
+
+def sensitivity(
+    study: StudyFile,
+    set_: Overrides = None,
+    out: Out = None,
+    json_: Json = False,
+    quiet: Quiet = False,
+) -> int:
+    """Measure how sensitive each kind of unit is to each method, and what that removes."""
+    from rich.console import Console
+
+    from bitwright.cli import live
+    from bitwright.config import StudyConfig
+    from bitwright.report import tables
+    from bitwright.study.documents import rows_to_json
+    from bitwright.study.folder import Folder
+    from bitwright.study.reading import removed_lines
+    from bitwright.study.session import sensitivity as measure
+
+    config = StudyConfig.read(study, set_ or ())
+    folder = Folder(out) if out else Folder.of(study)
+    watcher = live.watcher(quiet=quiet or json_)
+    try:
+        with watcher.shown():
+            rows = measure(config, folder.path, watcher)
+    except KeyboardInterrupt:
+        return interrupted("sensitivity", study, set_, out)
+    if json_:
+        echo_json({"sensitivity": rows_to_json(rows)})
+    else:
+        Console().print(tables.sensitivity(rows, removed_lines(rows)))
+    return 0

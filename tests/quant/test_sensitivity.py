@@ -3,6 +3,7 @@
 import pytest
 
 from bitwright.config import SensitivityConfig
+from bitwright.errors import MeasurementError
 from bitwright.quant.sensitivity import Loss, Performance, Probe, judge, judge_again, losses
 from bitwright.quant.spec import Method, Role
 
@@ -14,7 +15,7 @@ def probe(
     method: Method,
     accuracy: float,
     *,
-    latency: float = 1.0,
+    latency: float | None = 1.0,
     memory: float = 100.0,
     path: str = "body/0",
     kind: str = "conv",
@@ -67,6 +68,14 @@ def test_units_of_one_kind_are_averaged_and_kinds_and_roles_kept_apart() -> None
 def test_a_network_that_knows_nothing_loses_nothing() -> None:
     found = losses((probe(W2, 0.3), probe(W8, 0.0, latency=0.0, memory=0.0)))
     assert found["conv", "weight", W2] == Loss(0.0, 0.0, 0.0)
+
+
+def test_a_latency_that_was_not_timed_is_unknown_and_never_counts_nothing() -> None:
+    loss = losses((probe(W2, 0.4, latency=None), probe(W8, 0.8, latency=None)))
+    assert {found.latency_growth for found in loss.values()} == {None}
+    assert loss["conv", "weight", W2].total(SensitivityConfig()) == pytest.approx(0.5)
+    with pytest.raises(MeasurementError, match=r"sensitivity\.latency = 0\.5.*not timed"):
+        loss["conv", "weight", W2].total(SensitivityConfig(latency=0.5))
 
 
 def kept(settings: SensitivityConfig, **more: object) -> dict[str, bool]:

@@ -1,9 +1,12 @@
+import dataclasses
+
 import pytest
 
 from bitwright.quant.spec import Method, Site
-from bitwright.records import UnitSpec
+from bitwright.records import Genome, UnitSpec
 from bitwright.report import wording
 from bitwright.report.metrics import ACCURACY, LATENCY, MACS, PACKED
+from bitwright.study.view import Entry
 
 X = wording.TIMES
 UNITS = (
@@ -59,6 +62,15 @@ def test_a_method_is_shown_without_the_grain_its_role_has_anyway():
 )
 def test_metrics_are_shown_in_honest_units(metric, value, text):
     assert metric.show(value) == text
+
+
+def test_a_timed_metric_is_told_with_its_spread():
+    entry = Entry("winner", Genome("s"), (), (), latency_ms=0.0853, latency_spread_ms=0.0021)
+    assert LATENCY.tell(entry) == "0.085 ± 0.002 ms"
+    assert LATENCY.tell(dataclasses.replace(entry, latency_spread_ms=None)) == "0.085 ms"
+    assert LATENCY.tell(dataclasses.replace(entry, latency_ms=None)) == "-"
+    assert PACKED.tell(dataclasses.replace(entry, packed_bytes=14_260)) == "14.3 kB"
+    assert LATENCY.tell(None) == "-"
 
 
 def test_comparisons_are_in_words():

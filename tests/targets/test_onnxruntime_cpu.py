@@ -35,7 +35,7 @@ def test_weights_may_have_a_grid_per_channel_activations_not() -> None:
     method = Method("lsq", 8, per_channel=True)
     assert OnnxRuntimeCpu().supports(method, "weight") is None
     reason = OnnxRuntimeCpu().supports(method, "activation")
-    assert reason == "integer convolution needs one scale for its whole input"
+    assert reason == "integer convolution needs one scale for its whole input; take lsq:8:tensor"
 
 
 def test_eight_bit_zero_points_per_channel_are_refused_for_their_slowness() -> None:
@@ -50,7 +50,7 @@ def test_eight_bit_zero_points_per_channel_are_refused_for_their_slowness() -> N
 def test_full_precision_is_refused_unless_allowed(bits: int, role: Role) -> None:
     method = Method("none", bits, per_channel=False)
     reason = OnnxRuntimeCpu().supports(method, role)
-    assert reason == "the target computes in integers of at most 8 bits"
+    assert reason == "the target computes in integers of at most 8 bits; take 1 to 8 bits"
     assert OnnxRuntimeCpu(allow_unquantized=True).supports(method, role) is None
 
 

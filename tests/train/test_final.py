@@ -77,6 +77,7 @@ def test_the_file_predicts_what_was_recorded(shop: Shop, finished: tuple[Entry, 
     assert entry.test_accuracy is not None and entry.test_accuracy > 0.85
     assert len(entry.curve) == 4 and all(held is not None for _, _, held in entry.curve)
     assert entry.latency_ms is not None and entry.latency_ms > 0
+    assert entry.latency_spread_ms is not None and entry.latency_spread_ms >= 0
 
 
 def test_the_proof_holds(finished: tuple[Entry, Path]) -> None:

@@ -1,12 +1,13 @@
 """Sensitivity as it is measured: which networks, which units, on which images (M4.2)."""
 
+import dataclasses
 from typing import Any
 
 import pytest
 
 from bitwright.config import StudyConfig
 from bitwright.quant.sensitivity import Probe
-from bitwright.quant.spec import Method
+from bitwright.quant.spec import ROLES, Method
 from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.train.candidate import Shop
 from bitwright.train.sensitivity import fixed_policy, measure
@@ -79,6 +80,37 @@ def test_every_unit_of_every_kind_takes_every_method(shop: Shop, config: Any) ->
     assert heard == [(done + 1, len(asked)) for done in range(len(asked))]
 
 
+def test_pinned_units_are_not_asked_about(shop: Shop, config: Any) -> None:
+    settings = study(config)
+    space = space_of(shop, settings)
+    pinned = tuple((role, Method("lsq", 8, role == "weight")) for role in ROLES)
+    space = JointSpace(
+        space.stages,
+        dataclasses.replace(space.methods, pinned=pinned),
+        input_shape=space.input_shape,
+        classes=space.classes,
+    )
+    rows = measure(shop, space, settings, lambda done, total: None)
+    assert {row.unit for row in rows} == {"conv", "depthwise_separable"}
+
+
+def test_a_kind_is_found_where_the_middle_options_have_no_room_for_it(
+    shop: Shop, config: Any
+) -> None:
+    pooling = {"name": "pool", "kinds": ["average_pool"], "depth": [1, 2, 3], "stride": [2, 1]}
+    wide = {"name": "body", "kinds": ["conv", "average_pool"], "stride": [2, 1]}
+    for stage in (pooling, wide):
+        stages = [{"name": "stem", "width": [4]}, stage]
+        probes, _ = probes_of(shop, study(config, space={"stages": stages}))
+        assert ("average_pool", "activation") in {(probe.kind, probe.role) for probe in probes}
+
+
+def test_a_kind_that_can_stand_nowhere_is_passed_over(shop: Shop, config: Any) -> None:
+    stages = [{"name": "stem", "kinds": ["conv", "average_pool"], "width": [4], "stride": [1]}]
+    probes, _ = probes_of(shop, study(config, space={"stages": stages}))
+    assert {probe.kind for probe in probes} == {"conv", "classifier"}
+
+
 def test_memory_follows_the_bits_and_one_seed_gives_one_result(shop: Shop, config: Any) -> None:
     probes, _ = probes_of(shop, study(config))
     by_key = {(p.path, p.kind, p.role, str(p.method)): p.performance for p in probes}
@@ -86,7 +118,7 @@ def test_memory_follows_the_bits_and_one_seed_gives_one_result(shop: Shop, confi
         one = by_key[path, kind, "weight", "lsq:1:channel"]
         eight = by_key[path, kind, "weight", "lsq:8:channel"]
         assert one.memory < eight.memory
-        assert one.latency == eight.latency == 0.0, "latency has no weight, so it is not timed"
+        assert one.latency is eight.latency is None, "latency has no weight, so it is not timed"
     again, _ = probes_of(shop, study(config))
     assert again == probes
 
@@ -99,7 +131,7 @@ def test_latency_is_timed_where_it_counts(shop: Shop, config: Any) -> None:
         space={"stages": [{"name": "stem", "width": [4], "stride": [2]}]},
     )
     probes, _ = probes_of(shop, settings)
-    assert all(probe.performance.latency > 0 for probe in probes)
+    assert all((probe.performance.latency or 0) > 0 for probe in probes)
 
 
 def test_one_bit_weights_lose_more_than_eight(shop: Shop, config: Any) -> None:

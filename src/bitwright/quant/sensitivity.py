@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from bitwright.config import SensitivityConfig
+from bitwright.errors import MeasurementError
 from bitwright.quant.spec import Method, Role
 from bitwright.study.view import SensitivityRow
 
@@ -17,10 +18,13 @@ Key = tuple[str, Role]  # unit kind and role
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Performance:
-    """The whole network's, with one unit on one method: accuracy 0 to 1, latency in ms, bytes."""
+    """The whole network's, with one unit on one method: accuracy 0 to 1, bytes, latency in ms.
+
+    The latency is None where it was not timed.
+    """
 
     accuracy: float
-    latency: float
+    latency: float | None
     memory: float
 
 
@@ -37,19 +41,26 @@ class Probe:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Loss:
-    """How much worse the network does with one method than with the others, as fractions."""
+    """How much worse the network does with one method than with the others, as fractions.
+
+    The latency growth is None where it was not timed, which is where it has no weight.
+    """
 
     accuracy_drop: float
-    latency_growth: float
+    latency_growth: float | None
     memory_growth: float
 
     def total(self, settings: SensitivityConfig) -> float:
         """The weighted sum that the filters look at."""
-        return (
-            settings.accuracy * self.accuracy_drop
-            + settings.latency * self.latency_growth
-            + settings.memory * self.memory_growth
-        )
+        total = settings.accuracy * self.accuracy_drop + settings.memory * self.memory_growth
+        if not settings.latency:
+            return total
+        if self.latency_growth is None:
+            raise MeasurementError(
+                f"sensitivity.latency = {settings.latency:g}, but the latency was not timed; "
+                "measure the sensitivity again"
+            )
+        return total + settings.latency * self.latency_growth
 
 
 def losses(probes: Sequence[Probe]) -> dict[tuple[str, Role, Method], Loss]:
@@ -65,23 +76,26 @@ def losses(probes: Sequence[Probe]) -> dict[tuple[str, Role, Method], Loss]:
         for method, performance in performances.items():
             others = [other for key, other in performances.items() if key != method]
             found[kind, role, method].append(_loss(performance, others))
-    return {
-        key: Loss(
-            fmean(loss.accuracy_drop for loss in group),
-            fmean(loss.latency_growth for loss in group),
-            fmean(loss.memory_growth for loss in group),
-        )
-        for key, group in found.items()
-    }
+    return {key: _mean(group) for key, group in found.items()}
+
+
+def _mean(group: Sequence[Loss]) -> Loss:
+    timed = [loss.latency_growth for loss in group if loss.latency_growth is not None]
+    return Loss(
+        fmean(loss.accuracy_drop for loss in group),
+        fmean(timed) if timed else None,
+        fmean(loss.memory_growth for loss in group),
+    )
 
 
 def _loss(this: Performance, others: Sequence[Performance]) -> Loss:
     if not others:
-        return Loss(0.0, 0.0, 0.0)
+        return Loss(0.0, None if this.latency is None else 0.0, 0.0)
     accuracy = fmean(other.accuracy for other in others)
+    timed = [other.latency for other in others if other.latency is not None]
     return Loss(
         (accuracy - this.accuracy) / accuracy if accuracy else 0.0,
-        _growth(this.latency, [other.latency for other in others]),
+        None if this.latency is None else _growth(this.latency, timed),
         _growth(this.memory, [other.memory for other in others]),
     )
 

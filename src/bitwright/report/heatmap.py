@@ -80,12 +80,13 @@ def _label(row: SensitivityRow | None) -> str:
 def _hover(row: SensitivityRow | None) -> str:
     if row is None:
         return ""
+    latency = "not timed" if row.latency_growth is None else f"{100 * row.latency_growth:+.2f} %"
     return figure.hover(
         [
             f"{wording.kind_words(row.unit)}, {row.role}s, {row.method}",
             f"loss {100 * row.loss:+.2f} %",
             f"accuracy drop {100 * row.accuracy_drop:+.2f} %",
-            f"latency growth {100 * row.latency_growth:+.2f} %",
+            f"latency growth {latency}",
             f"memory growth {100 * row.memory_growth:+.2f} %",
             f"{'kept' if row.kept else 'filtered out'}: {row.reason}",
         ]

@@ -4,15 +4,17 @@ import dataclasses
 import math
 
 from bitwright.report.pareto import Direction
-from bitwright.report.wording import MISSING, TIMES
+from bitwright.report.wording import MISSING, PLUS_MINUS, TIMES
+from bitwright.study.view import Entry
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Metric:
     """How one metric is shown: `value / per` in `unit` with so many decimals.
 
-    `name` is the attribute of an `Entry` and the key of an `Outcome`'s metrics. `less` and `more`
-    say what a network is that has less or more of it.
+    `name` is the attribute of an `Entry` and the key of an `Outcome`'s metrics, `spread` the
+    attribute that holds how far single measurements lie apart. `less` and `more` say what a network
+    is that has less or more of it.
     """
 
     name: str
@@ -23,6 +25,7 @@ class Metric:
     better: Direction
     less: str = "less"
     more: str = "more"
+    spread: str | None = None
 
     def scaled(self, value: float) -> float:
         """The value in `unit`."""
@@ -33,6 +36,15 @@ class Metric:
         if value is None or not math.isfinite(value):
             return MISSING
         return f"{self.scaled(value):,.{self.decimals}f} {self.unit}"
+
+    def tell(self, entry: Entry | None) -> str:
+        """The entry's value, with its spread where there is one: "0.085 ± 0.002 ms"."""
+        shown = self.show(getattr(entry, self.name, None))
+        spread = getattr(entry, self.spread, None) if self.spread else None
+        if spread is None or shown == MISSING:
+            return shown
+        value = shown.removesuffix(f" {self.unit}")
+        return f"{value} {PLUS_MINUS} {self.show(spread)}"
 
     def compare(self, value: float | None, reference: float | None) -> str:
         """The value in words of the reference: "3.2x smaller"; points for fractions."""
@@ -59,7 +71,9 @@ ACCURACY = Metric("accuracy", "Held-out accuracy", "%", 0.01, 2, "max")
 TEST_ACCURACY = Metric("test_accuracy", "Test accuracy", "%", 0.01, 2, "max")
 PACKED = Metric("packed_bytes", "Packed size", "kB", 1000, 1, "min", "smaller", "larger")
 FILE = Metric("file_bytes", "File size", "kB", 1000, 1, "min", "smaller", "larger")
-LATENCY = Metric("latency_ms", "Latency", "ms", 1, 3, "min", "faster", "slower")
+LATENCY = Metric(
+    "latency_ms", "Latency", "ms", 1, 3, "min", "faster", "slower", spread="latency_spread_ms"
+)
 MACS = Metric("macs", "MACs", "M", 1e6, 2, "min", "fewer", "more")
 BITOPS = Metric("bitops", "Bit-operations", "M", 1e6, 1, "min", "fewer", "more")
 PEAK = Metric("peak_activation_bytes", "Peak activations", "kB", 1000, 1, "min")

@@ -80,9 +80,9 @@ def comparison(view: StudyView) -> str:
         reference = getattr(baseline, metric.name, None)
         if value is None and reference is None:
             continue
-        cells = [metric.title, metric.show(value)]
+        cells = [metric.title, metric.tell(entry)]
         if baseline:
-            cells += [metric.show(reference), metric.ratio(value, reference)]
+            cells += [metric.tell(baseline), metric.ratio(value, reference)]
             cells += [metric.compare(value, reference)]
         rows.append([escape(cell) for cell in cells])
     return markup.table(header, rows, "numbers")

@@ -33,10 +33,10 @@ def comparison(view: StudyView) -> Table:
         reference = getattr(second, metric.name, None)
         if value is None and reference is None:
             continue
-        cells = [metric.title, metric.show(value)]
+        cells = [metric.title, metric.tell(first)]
         if second:
             cells += [
-                metric.show(reference),
+                metric.tell(second),
                 metric.ratio(value, reference),
                 metric.compare(value, reference),
             ]

@@ -7,6 +7,7 @@ from bitwright.records import Outcome, Pick, Policy, UnitSpec
 from bitwright.study.view import Entry, StudyView
 
 TIMES = "\N{MULTIPLICATION SIGN}"
+PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 MISSING = "-"
 DEFAULT_GRAIN: dict[Role, str] = {"weight": ":channel", "activation": ":tensor"}
 

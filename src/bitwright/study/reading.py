@@ -59,6 +59,7 @@ def removed_lines(rows: tuple[SensitivityRow, ...]) -> tuple[str, ...]:
 
 def entry_of(outcome: Outcome, label: str | None = None) -> Entry:
     """A trial as an entry."""
+    latency = dict(outcome.metrics).get("latency_ms")
     return Entry(
         label=label or f"trial {outcome.number}",
         genome=outcome.genome,
@@ -66,7 +67,8 @@ def entry_of(outcome: Outcome, label: str | None = None) -> Entry:
         units=outcome.units,
         reward=outcome.reward,
         accuracy=outcome.metric("accuracy"),
-        latency_ms=outcome.metric("latency_ms"),
+        latency_ms=latency.value if latency else None,
+        latency_spread_ms=latency.spread if latency else None,
         packed_bytes=outcome.metric("packed_bytes"),
         file_bytes=outcome.metric("file_bytes"),
         macs=outcome.metric("macs"),

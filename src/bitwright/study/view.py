@@ -14,10 +14,11 @@ StoppedBy = Literal["converged", "iterations", "time", "user"]
 class Entry:
     """One network with everything measured of it; None where a thing was not measured.
 
-    `accuracy` is on held-out data, `test_accuracy` on the test set (0 to 1 both). `packed_bytes`
-    counts weights at their bits plus scales, biases and zero points; `file_bytes` is the exported
-    file. `model` is that file's path relative to the study's folder. `proof` says how it was
-    checked against the trained network: {"images": "10000", "differ_from_trained": "0.02 %"}.
+    `accuracy` is on held-out data, `test_accuracy` on the test set (0 to 1 both).
+    `latency_spread_ms` is half the distance between the quartiles of the single runs.
+    `packed_bytes` counts weights at their bits plus scales, biases and zero points; `file_bytes` is
+    the exported file. `model` is that file's path relative to the study's folder. `proof` says how
+    it was checked against the trained network: {"images": "10000", ...}.
     """
 
     label: str
@@ -28,6 +29,7 @@ class Entry:
     accuracy: float | None = None
     test_accuracy: float | None = None
     latency_ms: float | None = None
+    latency_spread_ms: float | None = None
     packed_bytes: float | None = None
     file_bytes: float | None = None
     macs: float | None = None
@@ -44,14 +46,15 @@ class SensitivityRow:
     """The loss rate of the whole network when one kind of unit takes one method (M4.1).
 
     The three parts are fractions (0.02 = 2 %), relative to the mean over the other methods; `loss`
-    is their weighted sum. `kept` says whether the filter let the method pass, `reason` why (not).
+    is their weighted sum. The latency growth is None where it has no weight: it is not timed then.
+    `kept` says whether the filter let the method pass, `reason` why (not).
     """
 
     unit: str
     role: Role
     method: str
     accuracy_drop: float
-    latency_growth: float
+    latency_growth: float | None
     memory_growth: float
     loss: float
     kept: bool

@@ -3,6 +3,7 @@
 Bits below 8 make the file smaller, not faster; what is measured is what is reported.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,9 +35,10 @@ class OnnxRuntimeCpu(Target):
         if not method.quantized:
             if self._allow_unquantized:
                 return None
-            return "the target computes in integers of at most 8 bits"
+            return "the target computes in integers of at most 8 bits; take 1 to 8 bits"
         if role == "activation" and method.per_channel:
-            return "integer convolution needs one scale for its whole input"
+            one = dataclasses.replace(method, per_channel=False)
+            return f"integer convolution needs one scale for its whole input; take {one}"
         if role == "weight" and method == _SLOW:
             return (
                 "8-bit weights with a zero point per channel run some 14 times slower than others; "

@@ -60,6 +60,7 @@ class Finisher:
         entry = dataclasses.replace(
             entry,
             **values,
+            latency_spread_ms=measured["latency_ms"].spread,
             model=path.name,
             curve=curve,
             proof=tuple(self._proof(net, path).items()),

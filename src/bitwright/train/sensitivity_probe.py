@@ -2,29 +2,35 @@
 
 For every kind of unit, a network that uses it wherever it can stand is trained briefly at the
 widest methods. Then, unit by unit and method by method, a copy takes the method at that unit, is
-tuned for a few steps, and is judged on held-out data.
+tuned for a few steps, and is judged on held-out data. Pinned units have nothing to choose and are
+not asked about.
 """
 
 import copy
 import dataclasses
+import functools
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
 from bitwright.config import AugmentConfig, SensitivityConfig, TrainConfig
+from bitwright.errors import InvalidGenome
 from bitwright.measure.cost import costs
 from bitwright.nets.build import QuantNet
 from bitwright.quant.sensitivity import Performance, Probe
 from bitwright.quant.spec import ROLES, Method, Role, Site
 from bitwright.records import Blueprint, Choice, Pick
-from bitwright.seeds import derive
-from bitwright.space.joint import JointSpace, expand
+from bitwright.seeds import derive, generator
+from bitwright.space.joint import HEAD, JointSpace, expand
 from bitwright.space.units import UNITS
 from bitwright.tasks.image_classification import accuracy
 from bitwright.train.candidate import Shop
 from bitwright.train.trainer import train
 
 TUNING_RATE = 0.25  # of the training's learning rate
+TRIES = 1000  # networks to look at for one that holds units of a kind
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,11 +57,14 @@ class Prober:
 
     def probes(self) -> tuple[Probe, ...]:
         """Every probe; the classifier's are made on the first kind's network."""
-        networks = {kind: self._blueprint(kind) for kind in self._kinds()}
+        found = {kind: self._blueprint(kind) for kind in self._kinds()}
+        networks = {kind: network for kind, network in found.items() if network is not None}
         questions = {kind: list(self._questions(kind, networks)) for kind in networks}
         total = sum(map(len, questions.values()))
         done: list[Probe] = []
         for kind, blueprint in networks.items():
+            if not questions[kind]:
+                continue
             budget = self.budget.model_copy(
                 update={"epochs": self.settings.epochs, "patience": None, "steps": None}
             )
@@ -70,23 +79,29 @@ class Prober:
         named = dict.fromkeys(kind for stage in self.space.stages for kind in stage.kinds)
         return [kind for kind in named if UNITS.get(kind).roles]
 
-    def _blueprint(self, kind: str) -> Blueprint:
-        """The network of `kind` wherever it can stand, at the widest methods."""
+    def _blueprint(self, kind: str) -> Blueprint | None:
+        """A network of `kind` wherever it can stand, at the widest methods.
 
-        def answer(choice: Choice) -> Pick:
-            last = choice.path.rsplit("/", 1)[1]
-            if last == "kind":
-                return kind if kind in choice.options else choice.options[0]
-            if last in ROLES:
-                return max(choice.options, key=lambda text: Method.parse(str(text)).bits)
-            return choice.options[len(choice.options) // 2]
-
-        return self.space.decode(self.space.fill(answer))
+        The middle options where they make one, else drawn ones; None where none was found.
+        """
+        draws = generator(self.seed, 0, f"probe {kind}")
+        for number in range(TRIES):
+            answer = functools.partial(_answer, kind=kind, draws=draws if number else None)
+            try:
+                blueprint = self.space.decode(self.space.fill(answer))
+            except InvalidGenome:  # such as a second unit where only pooling is listed
+                continue
+            if any(unit.kind == kind for unit in blueprint.units):
+                return blueprint
+        return None
 
     def _questions(self, kind: str, networks: dict[str, Blueprint]) -> Iterator[Question]:
         first = next(iter(networks))
-        for unit in networks[kind].units:
-            if unit.kind == kind or (unit.kind == "classifier" and kind == first):
+        units = networks[kind].units
+        pinned = (units[0].path, HEAD) if self.space.methods.pinned else ()
+        for unit in units:
+            asked = unit.kind == kind or (unit.kind == "classifier" and kind == first)
+            if asked and unit.path not in pinned:
                 for role in UNITS.get(unit.kind).roles:
                     for method in self.methods[role]:
                         yield Question(unit.kind, unit.path, role, method)
@@ -104,7 +119,7 @@ class Prober:
         price = costs(expand(changed))
         performance = Performance(
             accuracy(net, held),
-            self._latency(net) if self.settings.latency else 0.0,
+            self._latency(net) if self.settings.latency else None,
             float(price["packed_bytes"] + price["peak_activation_bytes"]),
         )
         return Probe(question.path, question.kind, question.role, question.method, performance)
@@ -144,3 +159,15 @@ class Prober:
             path = Path(folder) / "probe.onnx"
             self.shop.export(net, path, {})
             return self.shop.target.measure(path)["latency_ms"].value
+
+
+def _answer(choice: Choice, *, kind: str, draws: np.random.Generator | None) -> Pick:
+    """The pick for a network of `kind`; of a structure the middle option, or a drawn one."""
+    last = choice.path.rsplit("/", 1)[1]
+    if last == "kind" and kind in choice.options:
+        return kind
+    if last in ROLES:
+        return max(choice.options, key=lambda text: Method.parse(str(text)).bits)
+    if draws is not None:
+        return choice.options[int(draws.integers(len(choice.options)))]
+    return choice.options[0 if last == "kind" else len(choice.options) // 2]

@@ -164,6 +164,21 @@ def test_text_for_pixels_or_labels_is_refused(one):
         from_arrays("mine", {**one, "labels": np.full(200, "cat")}, "here")
 
 
+def test_images_of_unequal_size_are_refused(tmp_path):
+    images = [np.zeros((4, 4)), np.zeros((5, 5)), np.zeros((4, 4)), np.zeros((4, 4))]
+    mine = {"images": images, "labels": [0, 0, 1, 1]}
+    with pytest.raises(DataError, match=r"'here' images are no array .*bring all images to one"):
+        from_arrays("mine", mine, "here")
+    objects = np.array(images, object)
+    with pytest.raises(DataError, match=r"of type object; .* all images of one size"):
+        from_arrays("mine", {**mine, "images": objects}, "here")
+    np.savez(tmp_path / "mine.npz", images=objects, labels=[0, 0, 1, 1])
+    with pytest.raises(DataError, match="all images of one size"):
+        load(str(tmp_path / "mine.npz"))
+    with pytest.raises(DataError, match=r"'here' labels are no array .*one number for each image"):
+        from_arrays("mine", {"images": np.zeros((3, 4, 4)), "labels": [0, [1, 2], 1]}, "here")
+
+
 @pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut off"])
 def test_a_broken_npz_is_named(tmp_path, content):
     (tmp_path / "mine.npz").write_bytes(content)

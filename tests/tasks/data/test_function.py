@@ -23,6 +23,9 @@ SOURCE = """
     def failing():
         raise RuntimeError("the camera is off")
 
+    def unread():
+        return np.load("gone.npy")
+
     number = 3
 """
 
@@ -65,3 +68,8 @@ def test_missing_modules_and_files_are_named(tmp_path):
 def test_the_functions_own_error_keeps_its_traceback(module):
     with pytest.raises(RuntimeError, match="the camera is off"):
         load("mydata:failing")
+
+
+def test_a_file_that_the_function_misses_is_told_with_its_name(module):
+    with pytest.raises(DataError, match=r"'mydata:unread' met trouble .*gone\.npy"):
+        load("mydata:unread")

@@ -45,7 +45,8 @@ def load_npz(path: Path) -> ImageData:
         arrays = read_npz(path)
     except UNREADABLE as error:
         raise DataError(
-            f"'{path}' cannot be read as .npz: {error}; write it with numpy.savez, numbers only"
+            f"'{path}' cannot be read as .npz: {error}; write it with numpy.savez, numbers only, "
+            "all images of one size"
         ) from error
     return from_arrays(path.stem, arrays, str(path))
 
@@ -84,8 +85,8 @@ def _parts(arrays: Mapping[str, Any], where: str) -> tuple[_Part, _Part]:
 
 
 def _part(arrays: Mapping[str, Any], images_key: str, labels_key: str, where: str) -> _Part:
-    images = _images(np.asarray(arrays[images_key]), f"'{where}' {images_key}")
-    labels = _labels(np.asarray(arrays[labels_key]), f"'{where}' {labels_key}")
+    images = _images(arrays[images_key], f"'{where}' {images_key}")
+    labels = _labels(arrays[labels_key], f"'{where}' {labels_key}")
     if len(images) != len(labels):
         raise DataError(
             f"'{where}': {len(images)} {images_key} but {len(labels)} {labels_key}; "
@@ -94,9 +95,20 @@ def _part(arrays: Mapping[str, Any], images_key: str, labels_key: str, where: st
     return _Part(images, labels)
 
 
-def _images(images: Array, where: str) -> Array:
+def _array(given: Any, where: str, remedy: str) -> Array:
+    """What a user gives as an array; DataError for lists of unequal lengths."""
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise DataError(f"{where} are no array of numbers ({error}); {remedy}") from error
+
+
+def _images(given: Any, where: str) -> Array:
+    images = _array(given, where, "bring all images to one size")
     if images.dtype.kind not in "buif":
-        raise DataError(f"{where} are of type {images.dtype}; pixels must be numbers")
+        raise DataError(
+            f"{where} are of type {images.dtype}; pixels must be numbers, all images of one size"
+        )
     if images.ndim == 3:
         images = images[:, np.newaxis]
     elif images.ndim != 4:
@@ -116,7 +128,8 @@ def _images(images: Array, where: str) -> Array:
     return images
 
 
-def _labels(labels: Array, where: str) -> Labels:
+def _labels(given: Any, where: str) -> Labels:
+    labels = _array(given, where, "give one number for each image")
     if labels.ndim != 1:
         raise DataError(f"{where} have shape {labels.shape}; they must be (N,), one per image")
     if labels.dtype.kind not in "buif":

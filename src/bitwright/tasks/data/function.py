@@ -17,7 +17,10 @@ from bitwright.tasks.data.images import ImageData
 
 
 def load_function(spec: str) -> ImageData:
-    """The data set that the function returns. What the function itself raises goes through."""
+    """The data set that the function returns. What the function itself raises goes through.
+
+    Files that it cannot read are a DataError: nothing else says whose they are.
+    """
     module_name, _, function_name = spec.rpartition(":")
     module = _file(Path(module_name), spec) if module_name.endswith(".py") else _module(spec)
     function = getattr(module, function_name, None)
@@ -25,7 +28,10 @@ def load_function(spec: str) -> ImageData:
         raise DataError(
             f"'{spec}': {module_name} has no function '{function_name}'; correct the name"
         )
-    arrays = function()
+    try:
+        arrays = function()
+    except OSError as error:
+        raise DataError(f"'{spec}' met trouble with its files: {error}; mend that") from error
     if not isinstance(arrays, Mapping):
         raise DataError(
             f"'{spec}' returned {type(arrays).__name__}; it must return a mapping such as "

@@ -14,6 +14,7 @@ BODY = (
     "bitwright.nets",
     "bitwright.quant.fake",
     "bitwright.quant.fused",
+    "bitwright.quant.lattice",
     "bitwright.quant.transforms",
     "bitwright.targets",
     "bitwright.tasks.image_classification",

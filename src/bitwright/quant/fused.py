@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from bitwright import processor
+from bitwright.quant.lattice import Lattice
 
 logger = logging.getLogger(__name__)
 
@@ -83,33 +84,26 @@ def _run(*command: str) -> None:
         raise OSError(f"{command[0]} failed: {result.stderr.strip()[-500:]}")
 
 
-def forward(x: Tensor, step: Tensor, low: Tensor, high: Tensor, binary: bool) -> Tensor:
-    """As the eager formula. `x` contiguous, (n,) with `step` () or (C, n) with `step` (C, 1)."""
+def forward(x: Tensor, lattice: Lattice) -> Tensor:
+    """As the eager formula. `x` contiguous, (n,) with a step () or (C, n) with a step (C, 1)."""
     out = torch.empty_like(x)
-    rows, n, strides = _layout(x, step, low)
+    rows, n = _rows(x, lattice)
     function = getattr(_library(), f"forward_{_SUFFIX[x.dtype]}")
     function(
         _pointer(x),
         _pointer(out),
         ctypes.c_long(rows),
         ctypes.c_long(n),
-        _pointer(step),
-        ctypes.c_long(strides[0]),
-        _pointer(low),
-        _pointer(high),
-        ctypes.c_long(strides[1]),
-        int(binary),
+        *_arguments(lattice),
         torch.get_num_threads(),
     )
     return out
 
 
-def backward(
-    grad: Tensor, x: Tensor, step: Tensor, low: Tensor, high: Tensor, binary: bool
-) -> tuple[Tensor, Tensor]:
+def backward(grad: Tensor, x: Tensor, lattice: Lattice) -> tuple[Tensor, Tensor]:
     """As the eager formula; `grad` contiguous with the dtype of `x`."""
-    to_x, to_step = torch.empty_like(x), torch.empty_like(step)
-    rows, n, strides = _layout(x, step, low)
+    to_x, to_step = torch.empty_like(x), torch.empty_like(lattice.step)
+    rows, n = _rows(x, lattice)
     partial = torch.empty(rows * -(-n // BLOCK))
     function = getattr(_library(), f"backward_{_SUFFIX[x.dtype]}")
     function(
@@ -120,21 +114,31 @@ def backward(
         _pointer(partial),
         ctypes.c_long(rows),
         ctypes.c_long(n),
-        _pointer(step),
-        ctypes.c_long(strides[0]),
-        _pointer(low),
-        _pointer(high),
-        ctypes.c_long(strides[1]),
-        int(binary),
+        *_arguments(lattice),
         torch.get_num_threads(),
     )
     return to_x, to_step
 
 
-def _layout(x: Tensor, step: Tensor, bound: Tensor) -> tuple[int, int, tuple[int, int]]:
-    """Rows, values a row, and whether steps and bounds move on with the row."""
-    rows, n = (x.shape[0], x.shape[1]) if step.ndim else (1, x.numel())
-    return rows, n, (int(step.numel() > 1), int(bound.numel() > 1))
+def _rows(x: Tensor, lattice: Lattice) -> tuple[int, int]:
+    """Rows, and values a row."""
+    return (x.shape[0], x.shape[1]) if lattice.step.ndim else (1, x.numel())
+
+
+def _arguments(lattice: Lattice) -> tuple[ctypes.c_void_p | ctypes.c_long | int, ...]:
+    """The lattice as the kernels take it; a stride says how far to move on with each row."""
+    step, low, high, levels, table = lattice
+    no_table = ctypes.c_void_p()
+    return (
+        _pointer(step),
+        ctypes.c_long(int(step.numel() > 1)),
+        _pointer(low),
+        _pointer(high),
+        ctypes.c_long(int(low.numel() > 1)),
+        no_table if table is None else _pointer(table),
+        ctypes.c_long(table.shape[1] if table is not None and table.ndim > 1 else 0),
+        int(levels),
+    )
 
 
 def _pointer(x: Tensor) -> ctypes.c_void_p:

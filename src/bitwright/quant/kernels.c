@@ -32,8 +32,15 @@ static inline float clamped(float v, float low, float high) {
     return v > high ? high : v;
 }
 
-static inline float level(float value, float low, float high, int binary) {
-    return binary ? (value >= 0 ? high : value < 0 ? low : value) : rintf(value); /* NaN stays */
+enum { EVEN, ODD, TABLE, CLIPPED }; /* as in lattice.py */
+
+/* The level of a value within lo..hi, in steps; NaN stays. A table holds the level of each whole step from lo. */
+static inline float level(float value, float lo, const float *table, int kind) {
+    if (kind == ODD) return 2 * floorf(value * 0.5f) + 1;
+    if (kind != TABLE) return rintf(value);
+    float at = value == value ? rintf(value) - lo : 0;
+    float found = table[(int)at];
+    return value == value ? found : value;
 }
 
 static inline float masked(float v, int32_t mask) {
@@ -46,63 +53,68 @@ static inline float masked(float v, int32_t mask) {
 
 static inline long blocks_of(long n) { return (n + BLOCK - 1) / BLOCK; }
 
-/* One block of a row; `BINARY` is known to the compiler, so that each loop becomes vector code. */
-#define DEFINE_BLOCK(TYPE, NAME, KIND, BINARY)                                                     \
+/* One block of a row; `KIND` is known to the compiler, so that each loop becomes vector code. */
+#define DEFINE_BLOCK(TYPE, NAME, KIND)                                                             \
     static void forward_##NAME##_##KIND(const TYPE *restrict x, TYPE *restrict out, long n,        \
-                                        float s, float lo, float hi) {                             \
+                                        float s, float lo, float hi, const float *table) {         \
         _Pragma("omp simd") for (long i = 0; i < n; i++) {                                         \
             float value = clamped(load_##NAME(x + i) / s, lo, hi);                                 \
-            store_##NAME(out + i, level(value, lo, hi, BINARY) * s);                               \
+            store_##NAME(out + i, level(value, lo, table, KIND) * s);                              \
         }                                                                                          \
     }                                                                                              \
     static float backward_##NAME##_##KIND(const TYPE *restrict grad, const TYPE *restrict x,       \
                                           TYPE *restrict to_x, long n, float s, float lo,          \
-                                          float hi) {                                              \
+                                          float hi, const float *table) {                          \
         float sum = 0;                                                                             \
         _Pragma("omp simd reduction(+ : sum)") for (long i = 0; i < n; i++) {                      \
             float raw = load_##NAME(x + i) / s, value = clamped(raw, lo, hi);                      \
-            float slope = load_##NAME(grad + i), code = level(value, lo, hi, BINARY);              \
+            float slope = load_##NAME(grad + i), code = level(value, lo, table, KIND);             \
             int inside = -(raw == value);                                                          \
-            sum += slope * (code - masked(value, inside));                                         \
+            float moves = KIND == CLIPPED ? masked(code, ~inside) : code - masked(value, inside);  \
+            sum += slope * moves;                                                                  \
             store_##NAME(to_x + i, masked(slope, inside));                                         \
         }                                                                                          \
         return sum;                                                                                \
     }
 
 #define DEFINE(TYPE, NAME)                                                                         \
-    DEFINE_BLOCK(TYPE, NAME, even, 0)                                                              \
-    DEFINE_BLOCK(TYPE, NAME, sign, 1)                                                              \
+    DEFINE_BLOCK(TYPE, NAME, EVEN)                                                                 \
+    DEFINE_BLOCK(TYPE, NAME, ODD)                                                                  \
+    DEFINE_BLOCK(TYPE, NAME, TABLE)                                                                \
+    DEFINE_BLOCK(TYPE, NAME, CLIPPED)                                                              \
     void forward_##NAME(const TYPE *x, TYPE *out, long rows, long n, const float *step,            \
                         long step_stride, const float *low, const float *high, long bound_stride,  \
-                        int binary, int threads) {                                                 \
+                        const float *table, long table_stride, int kind, int threads) {            \
+        void (*const block_of[])(const TYPE *, TYPE *, long, float, float, float, const float *) = \
+            {forward_##NAME##_EVEN, forward_##NAME##_ODD, forward_##NAME##_TABLE,                  \
+             forward_##NAME##_CLIPPED};                                                            \
         long per_row = blocks_of(n), total = rows * per_row;                                       \
         _Pragma("omp parallel for schedule(static) num_threads(threads) if (rows * n > 16384)")    \
         for (long block = 0; block < total; block++) {                                             \
             long row = block / per_row, start = block % per_row * BLOCK, at = row * n + start;     \
             long size = n - start < BLOCK ? n - start : BLOCK;                                     \
-            float s = step[row * step_stride];                                                     \
-            float lo = low[row * bound_stride], hi = high[row * bound_stride];                     \
-            if (binary)                                                                            \
-                forward_##NAME##_sign(x + at, out + at, size, s, lo, hi);                          \
-            else                                                                                   \
-                forward_##NAME##_even(x + at, out + at, size, s, lo, hi);                          \
+            block_of[kind](x + at, out + at, size, step[row * step_stride],                        \
+                           low[row * bound_stride], high[row * bound_stride],                      \
+                           table + row * table_stride);                                            \
         }                                                                                          \
     }                                                                                              \
     /* `partial` has room for rows x blocks sums; `to_step` gets one sum a row. */                 \
     void backward_##NAME(const TYPE *grad, const TYPE *x, TYPE *to_x, float *to_step,              \
                          float *partial, long rows, long n, const float *step, long step_stride,   \
-                         const float *low, const float *high, long bound_stride, int binary,       \
-                         int threads) {                                                            \
+                         const float *low, const float *high, long bound_stride,                   \
+                         const float *table, long table_stride, int kind, int threads) {           \
+        float (*const block_of[])(const TYPE *, const TYPE *, TYPE *, long, float, float, float,   \
+                                  const float *) =                                                 \
+            {backward_##NAME##_EVEN, backward_##NAME##_ODD, backward_##NAME##_TABLE,               \
+             backward_##NAME##_CLIPPED};                                                           \
         long per_row = blocks_of(n), total = rows * per_row;                                       \
         _Pragma("omp parallel for schedule(static) num_threads(threads) if (rows * n > 16384)")    \
         for (long block = 0; block < total; block++) {                                             \
             long row = block / per_row, start = block % per_row * BLOCK, at = row * n + start;     \
             long size = n - start < BLOCK ? n - start : BLOCK;                                     \
-            float s = step[row * step_stride];                                                     \
-            float lo = low[row * bound_stride], hi = high[row * bound_stride];                     \
-            partial[block] =                                                                       \
-                binary ? backward_##NAME##_sign(grad + at, x + at, to_x + at, size, s, lo, hi)     \
-                       : backward_##NAME##_even(grad + at, x + at, to_x + at, size, s, lo, hi);    \
+            partial[block] = block_of[kind](grad + at, x + at, to_x + at, size,                    \
+                                            step[row * step_stride], low[row * bound_stride],      \
+                                            high[row * bound_stride], table + row * table_stride); \
         }                                                                                          \
         for (long row = 0; row < rows; row++) {                                                    \
             double sum = 0;                                                                        \

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from bitwright.export.integer import Grid
 from bitwright.quant.fake import fake_quantize
 from bitwright.quant.grids import CodeRange, code_range
+from bitwright.quant.lattice import Lattice, Levels
 from bitwright.quant.spec import Method, Role
 
 SMALLEST_STEP = 1e-8  # a step never reaches zero, so that no division does
@@ -94,14 +95,9 @@ class Quantizer(nn.Module, abc.ABC):
         if not self.fitted or (self.training and self.follows):
             self._follow(x)
         codes = self.place.codes
-        out = fake_quantize(
-            x,
-            self.step_now(),
-            self.low,
-            self.high,
-            damping=self.damping,
-            binary=codes.binary,
-        )
+        levels = Levels.ODD if codes.binary else Levels.EVEN
+        lattice = Lattice(self.step_now(), self.low, self.high, levels)
+        out = fake_quantize(x, lattice, damping=self.damping)
         return out.transpose(0, 1) if by_channel else out
 
     @torch.no_grad()

@@ -20,7 +20,7 @@ from bitwright.config import StudyConfig
 from bitwright.records import Outcome
 
 if TYPE_CHECKING:
-    from bitwright.train.candidate import Shop
+    from bitwright.train.shop import Shop
 
 PATIENCE_S = 120.0  # until a program has surely hung, on the slowest machine
 STAGES: list[dict[str, Any]] = [
@@ -71,13 +71,12 @@ def shop() -> "Shop":
 
     from bitwright.config import DataConfig
     from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
-    from bitwright.tasks.data.load import load
-    from bitwright.tasks.image_classification import ImageTask
-    from bitwright.train.candidate import Shop
+    from bitwright.tasks.image_classification import ImageClassification
+    from bitwright.train.shop import Shop
 
-    settings = DataConfig(name="digits")
-    task = ImageTask(load("digits"), settings, seed=0, device=torch.device("cpu"))
-    return Shop("digits study", task, OnnxRuntimeCpu(), threads=1)
+    task = ImageClassification.make(DataConfig(name="digits"), seed=0)
+    cpu = torch.device("cpu")
+    return Shop.open("digits study", task, OnnxRuntimeCpu(), device=cpu, threads=1)
 
 
 @pytest.fixture

@@ -177,7 +177,7 @@ def stage(**keys: Any) -> dict[str, Any]:
         ({"space": "tiny"}, "key 'data' is missing"),
         ({"data": {}, "space": "tiny"}, "key 'data.name' is missing"),
         (changed(quantisation={}), "unknown key 'quantisation' in [study]; did you mean"),
-        (changed(zzz=1), "unknown key 'zzz' in [study]; known keys: data, space, target"),
+        (changed(zzz=1), "unknown key 'zzz' in [study]; known keys: data, space, task"),
         (stage(widht=8), "unknown key 'widht' in [space.stages.0]; did you mean 'width'?"),
         (
             changed(reward={"metrics": {"accuracy": {"wieght": 1}}}),

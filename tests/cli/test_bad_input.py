@@ -117,12 +117,35 @@ WRONG_SETTINGS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"space": {"template": "tiny", "override": {"bdy1": {}}}},
         ("space.override", "bdy1", "body1"),
     ),
+    "unknown task": (
+        {"task": "image_clasification"},
+        ("task 'image_clasification'", "did you mean 'image_classification'?"),
+    ),
+    "unknown evaluator": (
+        {"search__evaluator": "scrach"},
+        ("evaluator 'scrach'", "did you mean 'scratch'?"),
+    ),
+    "something else than an evaluator": (
+        {"search__evaluator": "builtins:int"},
+        ("evaluator 'builtins:int'", "subclass of bitwright's Evaluator"),
+    ),
+    "unknown reward": (
+        {"reward__transform": "hing"},
+        ("reward transform 'hing'", "did you mean 'hinge'?"),
+    ),
+    "something else than a reward": (
+        {"reward__transform": "math:pi"},
+        ("reward transform 'math:pi' is 3.14", "name a function"),
+    ),
     "unknown unit kind": (
         {"space": {"stages": [{"name": "a", "kinds": ["convv"]}]}},
         ("unit kind 'convv'", "did you mean 'conv'?"),
     ),
     "unknown target": ({"target": "onnxruntime"}, ("target 'onnxruntime'", "onnxruntime-cpu")),
-    "something else than a target": ({"target": "builtins:int"}, ("builtins:int", "of Target")),
+    "something else than a target": (
+        {"target": "builtins:int"},
+        ("builtins:int", "'s Target"),
+    ),
     "something else than a unit": (
         {"space": {"stages": [{"name": "a", "kinds": ["builtins:int"]}]}},
         ("unit kind 'builtins:int'", "UnitKind"),

@@ -187,7 +187,7 @@ def test_every_yaml_block_is_a_study(papers):
 def test_what_the_target_refuses_is_told(papers):
     from bitwright.quant.spec import Method
 
-    text = papers[PAGE].section("## Target and device")
+    text = papers[PAGE].section("## Task, target and device")
     target = TARGETS.get("onnxruntime-cpu")()
     for method in ("affine:8:channel", "none:16", "none:32"):
         assert target.supports(Method.parse(method), "weight") is not None

@@ -1,5 +1,6 @@
 """One candidate from genome to outcome, on real digits."""
 
+import dataclasses
 import errno
 import os
 from collections.abc import Mapping
@@ -11,13 +12,14 @@ import pytest
 from bitwright.config import MetricConfig, StageConfig, TrainConfig
 from bitwright.control.reward import FAILED, Reward
 from bitwright.errors import ExportError
-from bitwright.execute.base import Job
+from bitwright.execute.base import Job, Workbench
 from bitwright.export.runtime import load
 from bitwright.quant.spec import Method
 from bitwright.records import Genome
 from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
-from bitwright.train.candidate import CandidateEvaluator, Shop
+from bitwright.train.candidate import ScratchEvaluator
+from bitwright.train.shop import Shop
 from bitwright.train.trainer import Progress
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -36,7 +38,7 @@ def space(shop: Shop) -> JointSpace:
         StageConfig(name="stem", width=(4, 8), stride=(2,)),
         StageConfig(name="body", kinds=("depthwise_separable",), width=(8,)),
     )
-    return JointSpace(stages, methods, input_shape=shop.task.input_shape, classes=10)
+    return JointSpace(stages, methods, input_shape=shop.task.data.input.shape, classes=10)
 
 
 @pytest.fixture
@@ -53,9 +55,9 @@ def evaluator(
     limits: Mapping[str, float] | None = None,
     budget: TrainConfig = SHORT,
     **hooks: Any,
-) -> CandidateEvaluator:
+) -> ScratchEvaluator:
     reward = Reward("linear", metrics, limits or {})
-    return CandidateEvaluator(shop, space, reward, budget, folder, **hooks)
+    return ScratchEvaluator(Workbench(shop, space, reward, budget, folder, **hooks))
 
 
 def test_a_complete_candidate_carries_all_that_was_found(
@@ -84,8 +86,8 @@ def test_a_complete_candidate_carries_all_that_was_found(
     assert outcome.model == "trials/00007.onnx"
     model = load(tmp_path / outcome.model)
     assert model.metadata["trial"] == "7"
-    held = shop.task.held
-    correct = model.predict(held.images.numpy()) == held.labels.numpy()
+    held = shop.task.data.held
+    correct = model.predict(held.inputs) == held.targets
     assert outcome.metric("accuracy") == correct.mean()
     assert outcome.metric("file_bytes") == (tmp_path / outcome.model).stat().st_size
 
@@ -183,7 +185,7 @@ class Forgetful(OnnxRuntimeCpu):
 def test_a_file_that_a_users_code_misses_is_the_candidates_failure(
     shop: Shop, space: JointSpace, job: Job, tmp_path: Path
 ) -> None:
-    broken = Shop(shop.study, shop.task, Forgetful(), shop.threads)
+    broken = dataclasses.replace(shop, target=Forgetful())
     metrics = {**ACCURACY, "latency_ms": MetricConfig()}
     outcome = evaluator(broken, space, tmp_path, metrics=metrics).evaluate(job)
     assert outcome.state == "failed"

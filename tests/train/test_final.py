@@ -14,8 +14,8 @@ from bitwright.quant.spec import Method
 from bitwright.records import Genome
 from bitwright.space.baseline import baseline
 from bitwright.study.view import Entry
-from bitwright.train.candidate import Shop
 from bitwright.train.final import Finisher
+from bitwright.train.shop import Shop
 from bitwright.train.trainer import Progress
 
 MAY_DIFFER_PERCENT = 0.1  # of the predictions, as the issue of the target allows
@@ -36,7 +36,7 @@ def finish(
             raise KeyboardInterrupt
 
     weight, activation = Method.parse("lsq:4"), Method.parse("lsq:8", "activation")
-    blueprint = baseline(shop.task.input_shape, shop.task.classes, weight, activation)
+    blueprint = baseline((1, 8, 8), 10, weight, activation)
     finisher = Finisher(shop, budget, folder, seed=5, watch=watch)
     return finisher.finish("winner", blueprint, GENOME, folder / "model.onnx"), steps
 
@@ -71,8 +71,9 @@ def test_the_file_says_what_it_is(shop: Shop, finished: tuple[Entry, Path]) -> N
 def test_the_file_predicts_what_was_recorded(shop: Shop, finished: tuple[Entry, Path]) -> None:
     entry, path = finished
     model = load(path)
-    for part, recorded in ((shop.task.test, entry.test_accuracy), (shop.task.held, entry.accuracy)):
-        correct = model.predict(part.images.numpy()) == part.labels.numpy()
+    data = shop.task.data
+    for part, recorded in ((data.test, entry.test_accuracy), (data.held, entry.accuracy)):
+        correct = model.predict(part.inputs) == part.targets
         assert correct.mean() == recorded
     assert entry.test_accuracy is not None and entry.test_accuracy > 0.85
     assert len(entry.curve) == 4 and all(held is not None for _, _, held in entry.curve)
@@ -93,9 +94,9 @@ def test_the_integer_reference_agrees_logit_by_logit(
     shop: Shop, finished: tuple[Entry, Path]
 ) -> None:
     path = finished[1]
-    images = shop.task.test.images.numpy()[:100]
+    images = shop.task.data.test.inputs[:100]
     weight, activation = Method.parse("lsq:4"), Method.parse("lsq:8", "activation")
-    blueprint = baseline(shop.task.input_shape, shop.task.classes, weight, activation)
+    blueprint = baseline((1, 8, 8), 10, weight, activation)
     net, _ = shop.trained(blueprint, BUDGET, seed=5)
     exact = reference.run(net.to_integer(), images)
     assert (exact.argmax(1) == load(path).predict(images)).mean() >= 1 - MAY_DIFFER_PERCENT / 100

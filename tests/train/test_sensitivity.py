@@ -9,9 +9,9 @@ from bitwright.config import StudyConfig
 from bitwright.quant.sensitivity import Probe
 from bitwright.quant.spec import ROLES, Method
 from bitwright.space.joint import JointSpace, MethodSpace
-from bitwright.train.candidate import Shop
 from bitwright.train.sensitivity import fixed_policy, measure
 from bitwright.train.sensitivity_probe import Prober
+from bitwright.train.shop import Shop
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -35,7 +35,8 @@ def space_of(shop: Shop, settings: StudyConfig) -> JointSpace:
     quantization = settings.quantization
     methods = MethodSpace(quantization.methods("weight"), quantization.methods("activation"))
     assert settings.space.stages is not None
-    return JointSpace(settings.space.stages, methods, input_shape=shop.task.input_shape, classes=10)
+    shape = shop.task.data.input.shape
+    return JointSpace(settings.space.stages, methods, input_shape=shape, classes=10)
 
 
 def probes_of(shop: Shop, settings: StudyConfig) -> tuple[tuple[Probe, ...], list[tuple[int, int]]]:

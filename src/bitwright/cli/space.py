@@ -9,6 +9,6 @@ def space(study: StudyFile, set_: Overrides = None) -> None:
 
     from bitwright.cli.tree import tree
     from bitwright.config import StudyConfig
-    from bitwright.study.session import declared_space
+    from bitwright.study.parts import declared_space
 
     Console().print(tree(declared_space(StudyConfig.read(study, set_ or ())), study.stem))

@@ -1,7 +1,5 @@
 """The keys below `reward`."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from bitwright.config.part import Part
@@ -20,8 +18,8 @@ class MetricConfig(Part):
 class RewardConfig(Part):
     """Metrics normalised by `reference`, weighted, summed, and put through `transform` (M6.2)."""
 
-    transform: Literal["linear", "exponential", "hinge"] = "exponential"
-    """How the metrics become one number."""
+    transform: str = "exponential"
+    """How the metrics become one number: a known name, or "module:function"."""
 
     metrics: dict[str, MetricConfig] = Field(default_factory=lambda: {"accuracy": MetricConfig()})
     """What counts; accuracy must be among them."""

@@ -18,13 +18,16 @@ class ConvergenceConfig(Part):
 
 
 class SearchConfig(Part):
-    """The loop (M1): who proposes, how often, and when it ends."""
+    """The loop (M1): who proposes, who evaluates, how often, and when it ends."""
 
     controller: str = "evolution"
     """Who proposes candidates: a known name, or "module:Class"."""
 
     options: dict[str, Any] = Field(default_factory=dict)
     """The controller's own settings."""
+
+    evaluator: str = "scratch"
+    """How a candidate's worth is found out: a known name, or "module:Class"."""
 
     iterations: int = Field(default=50, ge=1)
     """The most iterations."""

@@ -26,6 +26,9 @@ class StudyConfig(Part):
     data: DataConfig
     space: SpaceConfig
 
+    task: str = "image_classification"
+    """What networks are trained for: a known name, or "module:Class"."""
+
     target: str = "onnxruntime-cpu"
     """The processor to search for: a known name, or "module:Class"."""
 

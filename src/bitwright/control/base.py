@@ -6,9 +6,9 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from bitwright.errors import ConfigError, SpaceError
+from bitwright.errors import SpaceError
 from bitwright.records import Blueprint, Choice, Genome, Outcome, Pick
-from bitwright.registry import Registry
+from bitwright.registry import Registry, subclass_of
 
 Snapshot = dict[str, Any]  # JSON values only
 
@@ -90,10 +90,6 @@ def make(
 ) -> Controller:
     """The controller registered under `name`, ready for the first iteration."""
     kind = CONTROLLERS.get(name)
-    if not (isinstance(kind, type) and issubclass(kind, Controller)):
-        raise ConfigError(
-            f"controller '{name}' is {kind!r}; name a subclass of bitwright's Controller"
-        )
     return kind.make(space, options or {}, seed=seed, initial_reward=initial_reward)
 
 
@@ -117,7 +113,9 @@ def check_space(space: Space, *genomes: Genome) -> None:
             )
 
 
-CONTROLLERS: Registry[type[Controller]] = Registry("controller")
+CONTROLLERS: Registry[type[Controller]] = Registry(
+    "controller", group="bitwright.controllers", form=subclass_of(Controller)
+)
 CONTROLLERS.register("random", "bitwright.control.random:RandomController")
 CONTROLLERS.register("evolution", "bitwright.control.evolution:EvolutionController")
 CONTROLLERS.register("recurrent", "bitwright.control.recurrent:RecurrentController")

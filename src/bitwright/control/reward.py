@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bitwright.control.settings import nearest
 from bitwright.errors import ConfigError, MeasurementError
+from bitwright.registry import FUNCTION, Registry
 
 ACCURACY = "accuracy"  # the one metric that is better when it is higher
 METRICS = (
@@ -65,20 +66,13 @@ class Violation:
 class Reward:
     """What the study strives for: it rises with accuracy and falls with every other metric.
 
-    With ratio = metric / reference, the transforms are
-
-    - linear: the sum of weight * ratio, costs counted negative;
-    - exponential: the product of ratio ** weight, costs with negative exponents: the weighted sum
-      is taken of the ratios' logarithms (MnasNet's, arXiv 1807.11626);
-    - hinge: weight * ratio for accuracy, less weight * (ratio - 1) for each cost above its
-      reference.
+    `transform` names a function in `REWARDS`, or one's own as "module:function".
     """
 
     def __init__(
         self, transform: str, metrics: Mapping[str, Weighted], limits: Mapping[str, float]
     ) -> None:
-        if transform not in _SCORES:
-            raise ConfigError(f"reward transform '{transform}': {nearest(transform, _SCORES)}")
+        self._transform = REWARDS.get(transform)
         if ACCURACY not in metrics:
             raise ConfigError(
                 "[reward.metrics] has no 'accuracy'; without it nothing asks for learning"
@@ -103,7 +97,7 @@ class Reward:
     def score(self, measured: Mapping[str, float]) -> float:
         """The reward of these measurements; MeasurementError where one is missing or no number."""
         values = {name: _value(measured, name) for name in self._metrics}
-        return _SCORES[self.transform](values, self._metrics)
+        return _number(self.transform, self._transform(values, self._metrics))
 
     def violations(
         self, measured: Mapping[str, float], *, only_known: bool = False
@@ -122,6 +116,15 @@ class Reward:
     def penalty(violations: tuple[Violation, ...]) -> float:
         """An infeasible candidate's reward: minus the summed excesses, -1 at the least."""
         return max(FAILED, -sum(violation.excess for violation in violations))
+
+
+def _number(name: str, score: object) -> float:
+    """A transform's result as a float, where it is a finite number."""
+    if not (isinstance(score, int | float) and math.isfinite(score)):
+        raise MeasurementError(
+            f"reward transform '{name}' gave {score!r}; a reward is a finite number"
+        )
+    return float(score)
 
 
 def _check_number(place: str, name: str, value: float) -> None:
@@ -143,13 +146,18 @@ def _value(measured: Mapping[str, float], name: str) -> float:
     return value
 
 
-def _linear(values: Mapping[str, float], terms: Mapping[str, Term]) -> float:
+def linear(values: Mapping[str, float], terms: Mapping[str, Term]) -> float:
+    """The sum of weight * ratio, ratio = metric / reference, costs counted negative."""
     return sum(
         _sign(name) * term.weight * values[name] / term.reference for name, term in terms.items()
     )
 
 
-def _exponential(values: Mapping[str, float], terms: Mapping[str, Term]) -> float:
+def exponential(values: Mapping[str, float], terms: Mapping[str, Term]) -> float:
+    """The product of ratio ** weight, costs with negative exponents.
+
+    The weighted sum is taken of the ratios' logarithms (MnasNet's, arXiv 1807.11626).
+    """
     if values[ACCURACY] == 0:
         return 0.0
     total = 0.0
@@ -163,7 +171,8 @@ def _exponential(values: Mapping[str, float], terms: Mapping[str, Term]) -> floa
     return math.exp(total)
 
 
-def _hinge(values: Mapping[str, float], terms: Mapping[str, Term]) -> float:
+def hinge(values: Mapping[str, float], terms: Mapping[str, Term]) -> float:
+    """Accuracy's weight * ratio, less weight * (ratio - 1) of each cost above its reference."""
     total = 0.0
     for name, term in terms.items():
         ratio = values[name] / term.reference
@@ -175,8 +184,11 @@ def _sign(name: str) -> int:
     return 1 if name == ACCURACY else -1
 
 
-_SCORES: dict[str, Callable[[Mapping[str, float], Mapping[str, Term]], float]] = {
-    "linear": _linear,
-    "exponential": _exponential,
-    "hinge": _hinge,
-}
+Transform = Callable[[Mapping[str, float], Mapping[str, Term]], float]
+
+REWARDS: Registry[Transform] = Registry(
+    "reward transform", group="bitwright.rewards", form=FUNCTION
+)
+REWARDS.register("linear", linear)
+REWARDS.register("exponential", exponential)
+REWARDS.register("hinge", hinge)

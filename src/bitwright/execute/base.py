@@ -2,9 +2,19 @@
 
 import abc
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bitwright.config import TrainConfig
+from bitwright.control.reward import Reward
 from bitwright.records import Genome, Outcome
+from bitwright.registry import Registry, subclass_of
+from bitwright.space.joint import JointSpace
+
+if TYPE_CHECKING:
+    from bitwright.train.shop import Shop
+    from bitwright.train.trainer import Progress
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -17,8 +27,28 @@ class Job:
     seed: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Workbench:
+    """What an evaluator works with, in one process. Files go into the study's `folder`.
+
+    `started` hears of each job before any work, `watch` of each training's progress.
+    """
+
+    shop: "Shop"
+    space: JointSpace
+    reward: Reward
+    budget: TrainConfig
+    folder: Path
+    started: Callable[[Job], None] = lambda job: None
+    watch: "Callable[[Progress], None] | None" = None
+
+
 class Evaluator(abc.ABC):
-    """Builds, trains, exports and measures one candidate."""
+    """Finds out what one candidate is worth.
+
+    One that a study names (`search.evaluator`) is made from a `Workbench` alone, in every process
+    that evaluates. All randomness of an evaluation comes from the job's seed.
+    """
 
     @abc.abstractmethod
     def evaluate(self, job: Job) -> Outcome:
@@ -35,3 +65,9 @@ class Executor(abc.ABC):
     @abc.abstractmethod
     def completions(self) -> Iterator[Outcome]:
         """The outcome of every job submitted, each as soon as it is there."""
+
+
+EVALUATORS: Registry[Callable[[Workbench], Evaluator]] = Registry(
+    "evaluator", group="bitwright.evaluators", form=subclass_of(Evaluator)
+)
+EVALUATORS.register("scratch", "bitwright.train.candidate:ScratchEvaluator")

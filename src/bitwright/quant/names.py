@@ -5,12 +5,16 @@ Study files, spaces and controllers ask only for the names, so this file does no
 
 from typing import TYPE_CHECKING
 
-from bitwright.registry import Registry
+from bitwright.registry import Registry, subclass_of
 
 if TYPE_CHECKING:
     from bitwright.quant.transforms.base import Transform
 
-TRANSFORMS: "Registry[type[Transform]]" = Registry("transform")
+TRANSFORMS: "Registry[type[Transform]]" = Registry(
+    "transform",
+    group="bitwright.transforms",
+    form=subclass_of("bitwright.quant.transforms.base:Transform"),
+)
 for _name, _class in (
     ("affine", "affine:Affine"),
     ("lsq", "lsq:Lsq"),

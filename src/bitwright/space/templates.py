@@ -10,7 +10,7 @@ from bitwright.registry import Registry
 
 Template = tuple[dict[str, Any], ...]
 
-TEMPLATES: Registry[Template] = Registry("space template")
+TEMPLATES: Registry[Template] = Registry("space template", group="bitwright.templates")
 
 TEMPLATES.register(
     "tiny",  # 8x8 to 16x16 images: one stem, two stages

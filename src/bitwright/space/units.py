@@ -10,7 +10,7 @@ from collections.abc import Callable
 from bitwright.graph import GraphBuilder, Shape
 from bitwright.quant.spec import ROLES, Method, Role
 from bitwright.records import UnitSpec
-from bitwright.registry import Registry
+from bitwright.registry import Form, Registry
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,7 +42,11 @@ class UnitKind:
     fits: Callable[[Shape, int], str | None] = lambda shape, stride: None
 
 
-UNITS: Registry[UnitKind] = Registry("unit kind")
+UNITS: Registry[UnitKind] = Registry(
+    "unit kind",
+    group="bitwright.units",
+    form=Form("a UnitKind", lambda entry: isinstance(entry, UnitKind)),
+)
 
 
 def _needs_map(shape: Shape, stride: int) -> str | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
-from bitwright.registry import Registry
+from bitwright.registry import Registry, subclass_of
 
 if TYPE_CHECKING:
     from bitwright.export.integer import IntegerModel
@@ -36,5 +36,7 @@ class Target(abc.ABC):
         """The metrics of an exported file, by name: at least "latency_ms" and "file_bytes"."""
 
 
-TARGETS: Registry[type[Target]] = Registry("target")
+TARGETS: Registry[type[Target]] = Registry(
+    "target", group="bitwright.targets", form=subclass_of(Target)
+)
 TARGETS.register("onnxruntime-cpu", "bitwright.targets.onnxruntime_cpu:OnnxRuntimeCpu")

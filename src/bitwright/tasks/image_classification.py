@@ -1,116 +1,80 @@
-"""Image classification: a study's data in its three parts, and how a network is judged on them."""
+"""Image classification: labelled images in three parts, cross-entropy, the share that is right."""
 
-import dataclasses
+import json
+from typing import TYPE_CHECKING, Any, Self
 
-import torch
-from torch import Tensor
+import numpy as np
+import numpy.typing as npt
 
 from bitwright.config import DataConfig, TrainConfig
 from bitwright.errors import DataError
-from bitwright.graph import Shape
-from bitwright.nets.build import QuantNet
+from bitwright.export.runtime import CLASSES_KEY
+from bitwright.quant.spec import Method
 from bitwright.records import Blueprint
 from bitwright.seeds import derive
-from bitwright.space.joint import expand
+from bitwright.space.baseline import baseline
+from bitwright.tasks.base import InputGrid, Outputs, Samples, Targets, Task, TaskData
 from bitwright.tasks.data.holdout import holdout
 from bitwright.tasks.data.images import ImageData, ImageSplit
-from bitwright.train.batches import Batches
+from bitwright.tasks.data.load import load
 
-JUDGED_AT_ONCE = 500  # images a forward pass when judging
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Part:
-    """Images uint8 (N, C, H, W) and labels int64 (N,) on the study's device."""
-
-    images: Tensor
-    labels: Tensor
-
-    def first(self, count: int) -> "Part":
-        """Its first images, at most `count`."""
-        return Part(self.images[:count], self.labels[:count])
-
-    def __len__(self) -> int:
-        return len(self.labels)
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
-class ImageTask:
-    """One study's task: trains on `train`, judges candidates on `held`, the winner on `test`."""
+class ImageClassification(Task):
+    """One class for each image; every class gives its share of the held-out part."""
 
-    def __init__(
-        self, data: ImageData, config: DataConfig, *, seed: int, device: torch.device
-    ) -> None:
-        self.data = data
-        self.config = config
-        self.device = device
-        kept, held = holdout(data.train, config.holdout, derive(seed, 0, "holdout"))
-        self.train = self._part(kept)
-        self.held = self._part(held)
+    samples_are = "images"
+
+    def __init__(self, images: ImageData, settings: DataConfig, *, seed: int) -> None:
+        kept, held = holdout(images.train, settings.holdout, derive(seed, 0, "holdout"))
         if not len(held):
             raise DataError(
-                f"data set '{data.name}' ({data.origin}): with one training image of each class "
-                "no image is left to hold out; add images, data.holdout needs two of some class"
+                f"data set '{images.name}' ({images.origin}): with one training image of each "
+                "class no image is left to hold out; add images, data.holdout needs two of some "
+                "class"
             )
-
-    @property
-    def test(self) -> Part:
-        """The test set: touched once, when a study's winner is known."""
-        return self._part(self.data.test)
-
-    def _part(self, split: ImageSplit) -> Part:
-        images, labels = torch.from_numpy(split.images), torch.from_numpy(split.labels)
-        return Part(images.to(self.device), labels.to(self.device))
-
-    @property
-    def input_shape(self) -> Shape:
-        """(C, H, W) of every image."""
-        return tuple(self.data.train.images.shape[1:])
-
-    @property
-    def classes(self) -> int:
-        """How many classes there are."""
-        return len(self.data.classes)
-
-    def build(self, blueprint: Blueprint, seed: int) -> QuantNet:
-        """The blueprint's network with fresh weights, on the study's device."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            net = QuantNet(
-                expand(blueprint), input_step=self.data.scale, input_zero=self.data.zero_point
-            )
-        return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-    def batches(self, config: TrainConfig, seed: int) -> Batches:
-        """Training batches; a random part of the data where the budget names a number of images."""
-        generator = torch.Generator().manual_seed(seed)
-        part = self.train
-        if config.images is not None and config.images < len(part):
-            picked = torch.randperm(len(part), generator=generator)[: config.images]
-            picked = picked.to(self.device)
-            part = Part(part.images[picked], part.labels[picked])
-        return Batches(
-            part.images,
-            part.labels,
-            batch=config.batch,
-            augment=self.config.augment,
-            fill=self.data.zero_point,
-            generator=generator,
+        self.classes = images.classes
+        self.augment = settings.augment
+        self.data = TaskData(
+            name=images.name,
+            origin=images.origin,
+            digest=images.digest,
+            input=InputGrid(tuple(images.train.images.shape[1:]), images.scale, images.zero_point),
+            outputs=len(images.classes),
+            train=_samples(kept),
+            held=_samples(held),
+            test=_samples(images.test),
         )
 
+    @classmethod
+    def make(cls, settings: DataConfig, *, seed: int) -> Self:
+        """The task on a named data set, a folder, an .npz file or a function's images."""
+        return cls(load(settings.name), settings, seed=seed)
 
-@torch.no_grad()
-def predictions(net: QuantNet, part: Part) -> Tensor:
-    """The class (N,) that the network gives each image, in evaluation mode."""
-    training = net.training
-    net.eval()
-    found = [
-        net(part.images[at : at + JUDGED_AT_ONCE]).argmax(1)
-        for at in range(0, len(part), JUDGED_AT_ONCE)
-    ]
-    net.train(training)
-    return torch.cat(found)
+    def loss(self, outputs: "Tensor", targets: "Tensor", budget: TrainConfig) -> "Tensor":
+        """The cross-entropy, with the budget's label smoothing."""
+        from bitwright.train.trainer import cross_entropy
+
+        return cross_entropy(outputs, targets, budget)
+
+    def answers(self, outputs: Outputs) -> npt.NDArray[Any]:
+        """The class (N,) of each image."""
+        return np.asarray(outputs.argmax(1))
+
+    def score(self, outputs: Outputs, targets: Targets) -> float:
+        """The share of images classified rightly."""
+        return float((self.answers(outputs) == targets).mean())
+
+    def metadata(self) -> dict[str, str]:
+        """The names of the classes."""
+        return {CLASSES_KEY: json.dumps(list(self.classes))}
+
+    def baseline(self, weight: Method, activation: Method) -> Blueprint:
+        """A small depthwise-separable network of one width."""
+        return baseline(self.data.input.shape, self.data.outputs, weight, activation)
 
 
-def accuracy(net: QuantNet, part: Part) -> float:
-    """The share of images classified rightly, 0 to 1."""
-    return float((predictions(net, part) == part.labels).float().mean())
+def _samples(split: ImageSplit) -> Samples:
+    return Samples(split.images, split.labels)

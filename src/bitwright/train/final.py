@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import numpy.typing as npt
 import torch
 
 from bitwright.config import TrainConfig
@@ -20,15 +20,15 @@ from bitwright.nets.build import QuantNet
 from bitwright.records import Blueprint, Genome
 from bitwright.space.joint import expand
 from bitwright.study.view import Entry
-from bitwright.tasks.image_classification import accuracy, predictions
-from bitwright.train.candidate import Shop, describe
+from bitwright.train.candidate import describe
+from bitwright.train.shop import Part, Shop, outputs
 from bitwright.train.trainer import Hooks, Progress
 
 logger = logging.getLogger(__name__)
 
-JUDGED = 2000  # held-out images looked at after each epoch, for the curve
-REFERENCED = 1000  # test images that the integer reference is run on: it takes its time
-MAY_DIFFER = 0.001  # of the predictions, between the trained network and the exported file
+JUDGED = 2000  # held-out samples looked at after each epoch, for the curve
+REFERENCED = 1000  # test samples that the integer reference is run on: it takes its time
+MAY_DIFFER = 0.001  # of the answers, between the trained network and the exported file
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,15 +46,17 @@ class Finisher:
         checkpoint = _Checkpoint(
             self.folder / f"{path.stem}.checkpoint.pt", _key(blueprint, self.budget, self.seed)
         )
-        held = self.shop.task.held.first(JUDGED)
+        held = self.shop.held.first(JUDGED)
         hooks = Hooks(
-            judge=lambda net: accuracy(net, held),
+            judge=lambda net: self.shop.score(net, held),
             watch=self.watch,
             save=checkpoint.save,
             resume=checkpoint.load(),
         )
         net, curve = self.shop.trained(blueprint, self.budget, self.seed, hooks)
-        entry = self._tested(net, path, Entry(label, genome, blueprint.policy, blueprint.units))
+        test = self.shop.test
+        entry = Entry(label, genome, blueprint.policy, blueprint.units)
+        entry = self._tested(net, path, entry, test)
         measured = self.shop.measured(expand(blueprint), path, timed=True)
         values: dict[str, Any] = {name: measured[name].value for name in _MEASURED}
         entry = dataclasses.replace(
@@ -63,44 +65,42 @@ class Finisher:
             latency_spread_ms=measured["latency_ms"].spread,
             model=path.name,
             curve=curve,
-            proof=tuple(self._proof(net, path).items()),
+            proof=tuple(self._proof(net, path, test).items()),
         )
         checkpoint.remove()
         return entry
 
-    def _tested(self, net: QuantNet, path: Path, entry: Entry) -> Entry:
+    def _tested(self, net: QuantNet, path: Path, entry: Entry, test: Part) -> Entry:
         """Exports the file, tests it, and exports it again with what it now knows of itself."""
         about = {"genome": json.dumps(entry.genome.as_dict())}
         about |= describe(Blueprint((), 0, entry.units, entry.policy))
         self.shop.export(net, path, about)
-        held = self.shop.accuracy(path, self.shop.task.held)
-        test = self.shop.accuracy(path, self.shop.task.test)
-        about |= {"held_out_accuracy": f"{held:.4f}", "test_accuracy": f"{test:.4f}"}
+        held_out, tested = (self.shop.score_of_file(path, p) for p in (self.shop.held, test))
+        about |= {"held_out_accuracy": f"{held_out:.4f}", "test_accuracy": f"{tested:.4f}"}
         self.shop.export(net, path, about)
-        return dataclasses.replace(entry, accuracy=held, test_accuracy=test)
+        return dataclasses.replace(entry, accuracy=held_out, test_accuracy=tested)
 
-    def _proof(self, net: QuantNet, path: Path) -> dict[str, str]:
-        """How the file's predictions agree with the trained network's and the reference's."""
-        test = self.shop.task.test
-        model = load(path, threads=self.shop.threads)
-        images = test.images.cpu().numpy()
-        found = model.predict(images)
-        trained = float((predictions(net, test).cpu().numpy() != found).mean())
+    def _proof(self, net: QuantNet, path: Path, test: Part) -> dict[str, str]:
+        """How the file's answers agree with the trained network's and the reference's."""
+        task = self.shop.task
+        inputs = test.inputs.cpu().numpy()
+        found = task.answers(load(path, threads=self.shop.threads).logits(inputs))
+        trained = _differing(task.answers(outputs(net, test)), found)
         if trained > MAY_DIFFER:
             logger.warning(
-                "%s: %.2f %% of predictions differ from the trained network's (at most %.1f %%)",
+                "%s: %.2f %% of answers differ from the trained network's (at most %.1f %%)",
                 path,
                 100 * trained,
                 100 * MAY_DIFFER,
             )
-        first = images[:REFERENCED]
-        exact = reference.run(net.to_integer(), first).argmax(1)
-        inexact = float(np.mean(exact != found[: len(first)]))
+        first = inputs[:REFERENCED]
+        exact = task.answers(reference.run(net.to_integer(), first))
+        inexact = _differing(exact, found[: len(first)])
         return {
-            "images": str(len(images)),
+            task.samples_are: str(len(inputs)),
             "differ_from_trained": f"{100 * trained:.3f} %",
             "allowed_to_differ": f"{100 * MAY_DIFFER:g} %",
-            "images_through_integer_reference": str(len(first)),
+            f"{task.samples_are}_through_integer_reference": str(len(first)),
             "differ_from_integer_reference": f"{100 * inexact:.3f} %",
             "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         }
@@ -114,6 +114,11 @@ _MEASURED = (
     "bitops",
     "peak_activation_bytes",
 )
+
+
+def _differing(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
+    """The share of answers (N, ...) that are not the same."""
+    return float((first != second).reshape(len(first), -1).any(1).mean())
 
 
 def _key(blueprint: Blueprint, budget: TrainConfig, seed: int) -> str:

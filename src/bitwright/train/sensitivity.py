@@ -7,8 +7,8 @@ from bitwright.quant.sensitivity import judge
 from bitwright.quant.spec import Method, Role
 from bitwright.space.joint import JointSpace
 from bitwright.study.view import SensitivityRow
-from bitwright.train.candidate import Shop
 from bitwright.train.sensitivity_probe import Prober
+from bitwright.train.shop import Shop
 
 
 def measure(

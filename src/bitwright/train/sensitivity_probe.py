@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bitwright.config import AugmentConfig, SensitivityConfig, TrainConfig
+from bitwright.config import SensitivityConfig, TrainConfig
 from bitwright.errors import InvalidGenome
 from bitwright.measure.cost import costs
 from bitwright.nets.build import QuantNet
@@ -25,8 +25,7 @@ from bitwright.records import Blueprint, Choice, Pick
 from bitwright.seeds import derive, generator
 from bitwright.space.joint import HEAD, JointSpace, expand
 from bitwright.space.units import UNITS
-from bitwright.tasks.image_classification import accuracy
-from bitwright.train.candidate import Shop
+from bitwright.train.shop import Shop
 from bitwright.train.trainer import train
 
 TUNING_RATE = 0.25  # of the training's learning rate
@@ -115,10 +114,10 @@ class Prober:
         changed = dataclasses.replace(blueprint, policy=policy)
         net = self._changed(changed, trained)
         self._tune(net)
-        held = self.shop.task.held.first(self.settings.images)
+        held = self.shop.held.first(self.settings.images)
         price = costs(expand(changed))
         performance = Performance(
-            accuracy(net, held),
+            self.shop.score(net, held),
             self._latency(net) if self.settings.latency else None,
             float(price["packed_bytes"] + price["peak_activation_bytes"]),
         )
@@ -126,7 +125,7 @@ class Prober:
 
     def _changed(self, blueprint: Blueprint, trained: QuantNet) -> QuantNet:
         """The trained weights under the changed policy; new quantizers are fitted anew."""
-        net = self.shop.task.build(blueprint, seed=0)
+        net = self.shop.build(blueprint, seed=0)
         old, new = trained.graph, net.graph
         for node in new.nodes[1:]:
             before, after = trained.layer(node.name), net.layer(node.name)
@@ -150,9 +149,8 @@ class Prober:
                 "learning_rate": self.budget.learning_rate * TUNING_RATE,
             }
         )
-        batches = self.shop.task.batches(config, derive(self.seed, 0, "tune"))
-        batches.augment = AugmentConfig()
-        train(net, batches, config)
+        batches = self.shop.batches(config, derive(self.seed, 0, "tune"), augment=False)
+        train(net, batches, config, loss=self.shop.task.loss)
 
     def _latency(self, net: QuantNet) -> float:
         with tempfile.TemporaryDirectory() as folder:

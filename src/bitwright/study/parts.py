@@ -1,0 +1,194 @@
+"""What a study is made of, apart from how it runs: all of it follows from its settings.
+
+Here, and in the phases that train, the brain meets the body: what computes is imported when it is
+needed.
+"""
+
+import dataclasses
+import os
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bitwright._version import __version__
+from bitwright.config import QuantizationConfig, StudyConfig
+from bitwright.control.base import CONTROLLERS, Controller
+from bitwright.control.base import make as make_controller
+from bitwright.control.reward import Reward
+from bitwright.errors import ConfigError, TargetError
+from bitwright.execute.base import EVALUATORS, Evaluator, Job, Workbench
+from bitwright.quant.spec import ROLES, Method, Role
+from bitwright.seeds import derive
+from bitwright.space.joint import JointSpace, MethodSpace
+from bitwright.space.templates import stages_of
+from bitwright.targets.base import TARGETS, Target
+
+if TYPE_CHECKING:
+    from bitwright.quant.narrowing import Removed
+    from bitwright.tasks.base import Task
+    from bitwright.train.shop import Shop
+    from bitwright.train.trainer import Progress
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """A study's parts in one process; `space` is the declared one, before any filter."""
+
+    config: StudyConfig
+    shop: "Shop"
+    reward: Reward
+    space: JointSpace
+
+    def narrowed(self, removed: "Removed") -> JointSpace:
+        """The space without the methods that sensitivity filters out."""
+        methods = dataclasses.replace(self.space.methods, removed=removed)
+        return _space(self.config, methods, self.shop.task)
+
+    def controller(self, space: JointSpace) -> Controller:
+        """The study's controller, which has learned nothing yet."""
+        settings = self.config.search
+        return make_controller(
+            settings.controller,
+            space,
+            settings.options,
+            seed=derive(settings.seed, 0, "controller"),
+            initial_reward=self.config.reward.initial,
+        )
+
+    def evaluator(
+        self,
+        space: JointSpace,
+        folder: Path,
+        *,
+        started: Callable[[Job], None] = lambda job: None,
+        watch: "Callable[[Progress], None] | None" = None,
+    ) -> Evaluator:
+        """The study's evaluator for candidates of that space."""
+        bench = Workbench(self.shop, space, self.reward, self.config.train, folder, started, watch)
+        return EVALUATORS.get(self.config.search.evaluator)(bench)
+
+
+def check(config: StudyConfig) -> None:
+    """Refuses what can be refused before any data is loaded."""
+    target_of(config)
+    reward_of(config)
+    CONTROLLERS.get(config.search.controller)
+
+
+def assemble(config: StudyConfig, name: str) -> Parts:
+    """The parts of the study of that name; loads its data."""
+    EVALUATORS.get(config.search.evaluator)  # refused before the data is loaded
+    shop = _shop(config, name)
+    space = _space(config, methods_of(config.quantization), shop.task)
+    return Parts(config, shop, reward_of(config), space)
+
+
+def declared_space(config: StudyConfig) -> JointSpace:
+    """The space as the study declares it, before any filter; loads its data, but no torch."""
+    return _space(config, methods_of(config.quantization), _task(config))
+
+
+def _space(config: StudyConfig, methods: MethodSpace, task: "Task") -> JointSpace:
+    return JointSpace(
+        stages_of(config.space),
+        methods,
+        input_shape=task.data.input.shape,
+        classes=task.data.outputs,
+    )
+
+
+def _task(config: StudyConfig) -> "Task":
+    from bitwright.tasks.base import make
+
+    return make(config)
+
+
+def reward_of(config: StudyConfig) -> Reward:
+    """What the study strives for."""
+    return Reward(config.reward.transform, config.reward.metrics, config.limits)
+
+
+def methods_of(quantization: QuantizationConfig) -> MethodSpace:
+    """The methods that units may take, before any filter."""
+    first_last = quantization.first_last
+    pinned: tuple[tuple[Role, Method], ...] = ()
+    if first_last is not None:
+        pinned = (
+            ("weight", Method.parse(first_last.weights, "weight")),
+            ("activation", Method.parse(first_last.activations, "activation")),
+        )
+    return MethodSpace(quantization.methods("weight"), quantization.methods("activation"), pinned)
+
+
+def target_of(config: StudyConfig) -> Target:
+    """The study's target; TargetError for a method that its processor does not run."""
+    target = TARGETS.get(config.target)()
+    quantization = config.quantization
+    for role in ROLES:
+        methods = dict.fromkeys(quantization.methods(role))
+        if quantization.first_last is not None:
+            pinned = quantization.first_last
+            methods[Method.parse(pinned.weights if role == "weight" else pinned.activations)] = None
+        for method in methods:
+            reason = target.supports(method, role)
+            if reason:
+                raise TargetError(
+                    f"[quantization] {role} method '{method}' is not for target "
+                    f"'{config.target}': {reason}"
+                )
+    return target
+
+
+def _shop(config: StudyConfig, name: str) -> "Shop":
+    import torch
+
+    from bitwright.quant import fused
+    from bitwright.quant.fake import use_fused
+    from bitwright.train.shop import Shop
+
+    if config.train.fused == "on" and not fused.available():
+        raise ConfigError("train.fused is 'on', but no C compiler was found; use 'auto'")
+    use_fused(config.train.fused != "off")
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    return Shop.open(
+        name,
+        _task(config),
+        target_of(config),
+        device=_device(config.device),
+        threads=torch.get_num_threads(),
+    )
+
+
+def _device(name: str) -> Any:
+    import torch
+
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device 'cuda': no CUDA device is available; use 'auto' or 'cpu'")
+    chosen = "cuda" if name == "auto" and torch.cuda.is_available() else name
+    return torch.device("cpu" if chosen == "auto" else chosen)
+
+
+def environment(shop: "Shop") -> dict[str, str]:
+    """What the study runs on: stands in the report, beside every number."""
+    import onnxruntime
+    import torch
+
+    from bitwright.processor import name
+
+    data = shop.task.data
+    return {
+        "bitwright": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "processor": name(),
+        "cores": str(os.cpu_count()),
+        "threads": str(shop.threads),
+        "device": str(shop.device),
+        "system": platform.platform(),
+        "data": f"{data.name}, {data.origin}",
+        shop.task.samples_are: f"{len(data.train)} to train on, {len(data.held)} held out, "
+        f"{len(data.test)} to test on",
+    }

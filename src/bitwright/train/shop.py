@@ -1,0 +1,137 @@
+"""Where blueprints become trained networks, and networks measured files; made once a study."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bitwright.config import TrainConfig
+from bitwright.export.runtime import load
+from bitwright.graph import Graph
+from bitwright.measure.cost import costs
+from bitwright.nets.build import QuantNet
+from bitwright.records import Blueprint, Measurement
+from bitwright.seeds import derive
+from bitwright.space.joint import expand
+from bitwright.targets.base import Target
+from bitwright.tasks.base import Outputs, Samples, Task
+from bitwright.train.batches import Batches
+from bitwright.train.trainer import Curve, Hooks, train
+
+JUDGED_AT_ONCE = 500  # inputs a forward pass when judging
+NO_HOOKS = Hooks()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """Samples on the study's device: inputs uint8 (N, *shape) and a target (N, ...) for each."""
+
+    inputs: Tensor
+    targets: Tensor
+
+    @classmethod
+    def of(cls, samples: Samples, device: torch.device) -> "Part":
+        """The samples, moved."""
+        inputs, targets = torch.from_numpy(samples.inputs), torch.from_numpy(samples.targets)
+        return cls(inputs.to(device), targets.to(device))
+
+    def first(self, count: int) -> "Part":
+        """Its first samples, at most `count`."""
+        return Part(self.inputs[:count], self.targets[:count])
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Shop:
+    """A study's task and target at work on one device, with `threads` threads."""
+
+    study: str
+    task: Task
+    target: Target
+    threads: int
+    train: Part
+    held: Part
+
+    @classmethod
+    def open(
+        cls, study: str, task: Task, target: Target, *, device: torch.device, threads: int
+    ) -> "Shop":
+        """The shop with its training data in place."""
+        train, held = (Part.of(part, device) for part in (task.data.train, task.data.held))
+        return cls(study, task, target, threads, train, held)
+
+    @property
+    def device(self) -> torch.device:
+        """Where networks are trained."""
+        return self.train.inputs.device
+
+    @property
+    def test(self) -> Part:
+        """The test set: touched once, when a study's winner is known."""
+        return Part.of(self.task.data.test, self.device)
+
+    def build(self, blueprint: Blueprint, seed: int) -> QuantNet:
+        """The blueprint's network with fresh weights."""
+        grid = self.task.data.input
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            net = QuantNet(expand(blueprint), input_step=grid.step, input_zero=grid.zero_point)
+        return net.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def batches(self, budget: TrainConfig, seed: int, *, augment: bool = True) -> Batches:
+        """Training batches; a random part of the data where the budget names a number of images."""
+        generator = torch.Generator().manual_seed(seed)
+        part = self.train
+        if budget.images is not None and budget.images < len(part):
+            picked = torch.randperm(len(part), generator=generator)[: budget.images]
+            picked = picked.to(self.device)
+            part = Part(part.inputs[picked], part.targets[picked])
+        return self.task.batches(part, budget.batch, generator, augment=augment)
+
+    def trained(
+        self, blueprint: Blueprint, budget: TrainConfig, seed: int, hooks: Hooks = NO_HOOKS
+    ) -> tuple[QuantNet, Curve]:
+        """The blueprint's network, trained under its policy."""
+        net = self.build(blueprint, derive(seed, 0, "weights"))
+        batches = self.batches(budget, derive(seed, 0, "batches"))
+        return net, train(net, batches, budget, hooks, self.task.loss)
+
+    def score(self, net: QuantNet, part: Part) -> float:
+        """How right the network is as it stands, 0 to 1."""
+        return self.task.score(outputs(net, part), part.targets.cpu().numpy())
+
+    def export(self, net: QuantNet, path: Path, metadata: dict[str, str]) -> None:
+        """Writes the file to ship."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = self.task.data
+        common = {"study": self.study, "data": data.name, "data_sha256": data.digest}
+        about = {**common, **self.task.metadata(), **metadata}
+        self.target.export(net.to_integer(), path, about)
+
+    def score_of_file(self, path: Path, part: Part) -> float:
+        """How right the exported file is, 0 to 1."""
+        found = load(path, threads=self.threads).logits(part.inputs.cpu().numpy())
+        return self.task.score(found, part.targets.cpu().numpy())
+
+    def measured(self, graph: Graph, path: Path, *, timed: bool) -> dict[str, Measurement]:
+        """The file's costs; its latency only where it is asked for, since timing takes time."""
+        exact = {name: Measurement(float(value)) for name, value in costs(graph).items()}
+        if timed:
+            return {**exact, **self.target.measure(path)}
+        return {**exact, "file_bytes": Measurement(float(path.stat().st_size))}
+
+
+@torch.no_grad()
+def outputs(net: QuantNet, part: Part) -> Outputs:
+    """What the network gives for each input, float32 (N, outputs), in evaluation mode."""
+    training = net.training
+    net.eval()
+    found = [
+        net(part.inputs[at : at + JUDGED_AT_ONCE]) for at in range(0, len(part), JUDGED_AT_ONCE)
+    ]
+    net.train(training)
+    return np.asarray(torch.cat(found).cpu().numpy())

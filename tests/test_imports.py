@@ -15,6 +15,7 @@ BODY = (
     "bitwright.quant.fake",
     "bitwright.quant.fused",
     "bitwright.quant.lattice",
+    "bitwright.quant.norm",
     "bitwright.quant.transforms",
     "bitwright.targets",
     "bitwright.tasks.image_classification",

@@ -41,4 +41,4 @@ class TrainConfig(Part):
     """auto: bfloat16 where the device computes it in hardware and it is faster."""
 
     fused: Literal["auto", "on", "off"] = "auto"
-    """Quantize by compiled C; auto: where there is a C compiler. The numbers are the same."""
+    """Quantize by compiled C; auto: where there is a C compiler. Equal up to rounding."""

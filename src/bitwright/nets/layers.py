@@ -17,6 +17,7 @@ from bitwright.errors import ExportError
 from bitwright.export.integer import Grid, Layer, Rescale
 from bitwright.export.reference import rescale_for, rescales_for_sum
 from bitwright.graph import Graph, Node
+from bitwright.quant.norm import Norm, normalise
 from bitwright.quant.spec import Method, Role
 from bitwright.quant.transforms import Place, Quantizer, transform_of
 from bitwright.quant.transforms.fixed import FullPrecision, GateQuantizer
@@ -229,12 +230,8 @@ class ConvNorm(WeightLayer):
             spread = self.fold_factor().detach().view(-1, 1, 1, 1)
             weight = self.quantize_weight(self.weight * spread) / spread
         raw = self.linear_map(x, weight, None)
-        gain = self.positive_gain()
-        return self.output(  # type: ignore[no-any-return]
-            functional.batch_norm(
-                raw, self.mean, self.variance, gain, self.bias, True, MOMENTUM, EPSILON
-            )
-        )
+        norm = Norm(self.positive_gain(), self.bias, self.mean, self.variance, MOMENTUM, EPSILON)
+        return normalise(raw, norm, self.output)
 
 
 class Add(NodeLayer):

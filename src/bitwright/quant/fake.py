@@ -29,6 +29,11 @@ def use_fused(on: bool) -> None:
     _Switch.fused = on
 
 
+def runs_fused(x: Tensor) -> bool:
+    """Whether formulas on this tensor run compiled in this process."""
+    return _Switch.fused and fused.serves(x)
+
+
 def _level(value: Tensor, lattice: Lattice) -> Tensor:
     """The level of a value within the range, in steps; what is no number stays none."""
     if lattice.levels is Levels.ODD:
@@ -73,7 +78,7 @@ class _FakeQuantize(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, step: Tensor, lattice: Lattice, damping: float) -> Tensor:
         ctx.save_for_backward(x, step, lattice.low, lattice.high, lattice.table)
         ctx.damping, ctx.levels = damping, lattice.levels
-        ctx.fused = _Switch.fused and fused.serves(x)
+        ctx.fused = runs_fused(x)
         return (fused.forward if ctx.fused else _forward)(x, lattice._replace(step=step))
 
     @staticmethod

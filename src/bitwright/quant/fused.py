@@ -1,4 +1,4 @@
-"""The fake-quantization formulas as compiled C, built once per machine in about a second.
+"""The formulas of fake quantization as compiled C, built once per machine in about a second.
 
 Built with the system's C compiler and loaded with ctypes: no start-up cost beyond the first build,
 a few microseconds a call, any shape (docs/decisions/0001-fused-fake-quant.md compares it with
@@ -23,47 +23,50 @@ from bitwright.quant.lattice import Lattice
 
 logger = logging.getLogger(__name__)
 
-SOURCE = Path(__file__).with_name("kernels.c")
+FOLDER = Path(__file__).parent
+SOURCES = ("kernels.c", "norm_kernels.c")
+HEADERS = ("numbers.h", "norm_formulas.h")
 FLAGS = (
     *("-O3", "-march=native", "-fopenmp", "-fPIC", "-fno-math-errno", "-fno-trapping-math"),
     *("-fassociative-math", "-fno-signed-zeros"),  # the sums become vector code
 )
-BLOCK = 8192  # as in kernels.c
-_SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
+BLOCK = 8192  # as in the kernels
+SUFFIX = {torch.float32: "f32", torch.bfloat16: "bf16"}
 
 
 def available() -> bool:
     """Whether the kernels are built, or could be built just now."""
-    return _library() is not None
+    return library() is not None
 
 
 def serves(x: Tensor) -> bool:
     """Whether the kernels take this tensor."""
-    return x.device.type == "cpu" and x.dtype in _SUFFIX and _library() is not None
+    return x.device.type == "cpu" and x.dtype in SUFFIX and library() is not None
 
 
 @functools.cache
-def _library() -> ctypes.CDLL | None:
+def library() -> ctypes.CDLL | None:
     """The loaded kernels, or None (with the reason in the log) where they cannot be had."""
     compiler = next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
     try:
         path = _cached_path()
         if not path.exists():
             if compiler is None:
-                logger.warning("no C compiler found: fake quantization runs slower, same numbers")
+                logger.warning("no C compiler found: training under quantization runs slower")
                 return None
             _build(compiler, path)
         for openmp in (Path(torch.__file__).parent / "lib").glob("libgomp*.so*"):
             ctypes.CDLL(str(openmp), mode=ctypes.RTLD_GLOBAL)
         return ctypes.CDLL(str(path))
     except (OSError, subprocess.SubprocessError) as error:
-        logger.warning("fake quantization runs slower, same numbers: %s", error)
+        logger.warning("training under quantization runs slower: %s", error)
         return None
 
 
 def _cached_path() -> Path:
     """Where the library of this source, these flags and this processor lies."""
-    key = SOURCE.read_bytes() + " ".join(FLAGS).encode() + processor.name().encode()
+    code = b"".join((FOLDER / name).read_bytes() for name in SOURCES + HEADERS)
+    key = code + " ".join(FLAGS).encode() + processor.name().encode()
     name = f"kernels-{hashlib.sha256(key).hexdigest()[:16]}.so"
     return Path(platformdirs.user_cache_dir("bitwright")) / name
 
@@ -72,10 +75,12 @@ def _build(compiler: str, path: Path) -> None:
     """Compiles without linking OpenMP: its symbols are found in torch's own copy when loaded."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        code, library = Path(folder) / "kernels.o", Path(folder) / "kernels.so"
-        _run(compiler, *FLAGS, "-c", str(SOURCE), "-o", str(code))
-        _run(compiler, "-shared", str(code), "-o", str(library), "-lm")
-        library.replace(path)
+        objects = [str(Path(folder) / f"{name}.o") for name in SOURCES]
+        for name, code in zip(SOURCES, objects, strict=True):
+            _run(compiler, *FLAGS, "-c", str(FOLDER / name), "-o", code)
+        built = Path(folder) / "kernels.so"
+        _run(compiler, "-shared", *objects, "-o", str(built), "-lm")
+        built.replace(path)
 
 
 def _run(*command: str) -> None:
@@ -88,7 +93,7 @@ def forward(x: Tensor, lattice: Lattice) -> Tensor:
     """As the eager formula. `x` contiguous, (n,) with a step () or (C, n) with a step (C, 1)."""
     out = torch.empty_like(x)
     rows, n = _rows(x, lattice)
-    function = getattr(_library(), f"forward_{_SUFFIX[x.dtype]}")
+    function = getattr(library(), f"forward_{SUFFIX[x.dtype]}")
     function(
         _pointer(x),
         _pointer(out),
@@ -105,7 +110,7 @@ def backward(grad: Tensor, x: Tensor, lattice: Lattice) -> tuple[Tensor, Tensor]
     to_x, to_step = torch.empty_like(x), torch.empty_like(lattice.step)
     rows, n = _rows(x, lattice)
     partial = torch.empty(rows * -(-n // BLOCK))
-    function = getattr(_library(), f"backward_{_SUFFIX[x.dtype]}")
+    function = getattr(library(), f"backward_{SUFFIX[x.dtype]}")
     function(
         _pointer(grad),
         _pointer(x),

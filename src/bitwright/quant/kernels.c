@@ -4,33 +4,9 @@
  * The arithmetic is that of fake.py's eager formulas, operation by operation, so the numbers are the same.
  * Sums over a row are taken in blocks of fixed size and added in order: the same for any number of threads.
  */
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
+#include "numbers.h"
 
 #define BLOCK 8192
-
-static inline float load_f32(const float *p) { return *p; }
-static inline void store_f32(float *p, float v) { *p = v; }
-
-static inline float load_bf16(const uint16_t *p) {
-    uint32_t bits = (uint32_t)*p << 16;
-    float v;
-    memcpy(&v, &bits, 4);
-    return v;
-}
-
-static inline void store_bf16(uint16_t *p, float v) { /* to nearest, ties to even; NaN stays NaN */
-    uint32_t bits;
-    memcpy(&bits, &v, 4);
-    uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
-    *p = (uint16_t)(v != v ? 0x7FC0 : rounded);
-}
-
-static inline float clamped(float v, float low, float high) {
-    v = v < low ? low : v;
-    return v > high ? high : v;
-}
 
 enum { EVEN, ODD, TABLE, CLIPPED }; /* as in lattice.py */
 
@@ -41,14 +17,6 @@ static inline float level(float value, float lo, const float *table, int kind) {
     float at = value == value ? rintf(value) - lo : 0;
     float found = table[(int)at];
     return value == value ? found : value;
-}
-
-static inline float masked(float v, int32_t mask) {
-    int32_t bits;
-    memcpy(&bits, &v, 4);
-    bits &= mask;
-    memcpy(&v, &bits, 4);
-    return v;
 }
 
 static inline long blocks_of(long n) { return (n + BLOCK - 1) / BLOCK; }

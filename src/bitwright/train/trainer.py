@@ -79,7 +79,7 @@ class _Run:
         self.total = max(1, min(steps, config.steps or steps))
         self._fit_quantizers()
         self.optimizer = torch.optim.AdamW(
-            _parameter_groups(net, config), lr=config.learning_rate, betas=(0.9, 0.99)
+            _parameter_groups(net, config), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self._depthwise = any(node.groups > 1 for node in net.graph.nodes)

@@ -84,6 +84,17 @@ class Quantizer(nn.Module, abc.ABC):
     def step_now(self) -> Tensor:
         """The step in use, with gradient where it is learned."""
 
+    def lattice_now(self) -> Lattice:
+        """Where values go as things stand; its step has a gradient where it is learned."""
+        levels = Levels.ODD if self.place.codes.binary else Levels.EVEN
+        return Lattice(self.step_now(), self.low, self.high, levels)
+
+    @property
+    def looks(self) -> bool:
+        """Whether a forward pass now does more with its input than move it onto the lattice."""
+        own = type(self).forward is not Quantizer.forward
+        return own or not self.fitted or (self.training and self.follows)
+
     def observe(self, rows: Tensor) -> None:
         """Follows the data in training mode; nothing by default."""
 
@@ -94,10 +105,7 @@ class Quantizer(nn.Module, abc.ABC):
             x = x.transpose(0, 1)
         if not self.fitted or (self.training and self.follows):
             self._follow(x)
-        codes = self.place.codes
-        levels = Levels.ODD if codes.binary else Levels.EVEN
-        lattice = Lattice(self.step_now(), self.low, self.high, levels)
-        out = fake_quantize(x, lattice, damping=self.damping)
+        out = fake_quantize(x, self.lattice_now(), damping=self.damping)
         return out.transpose(0, 1) if by_channel else out
 
     @torch.no_grad()

@@ -1,0 +1,143 @@
+"""Latency of exported networks at several bit widths against the same networks in float32.
+
+    make bench-latency
+    python benchmarks/latency.py [--rounds N]
+
+ONNX Runtime, batch 1, one thread. All files of a network take turns within one run; ratios are
+medians over rounds of times within one round, and above 1 where the integer file is faster. Both
+sides run in the product's own session; the float file takes images already normalised.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import networks
+import numpy as np
+import onnxruntime
+from float_onnx import write_float
+from machine import machine
+
+from bitwright.export.integer import IntegerModel
+from bitwright.export.names import INPUT
+from bitwright.export.onnx_file import write
+from bitwright.export.runtime import open_session
+from bitwright.measure.cost import costs
+from bitwright.records import Blueprint
+from bitwright.space.joint import expand
+from bitwright.testing.integer_models import random_images, random_model
+
+RESULT = Path(__file__).parent / "results" / "latency.json"
+POLICIES = {
+    "w8a8": ("lsq:8", "lsq:8"),
+    "w4a8": ("lsq:4", "lsq:8"),
+    "w2a8": ("lsq:2", "lsq:8"),
+    "w4a4": ("lsq:4", "lsq:4"),
+}
+NETWORKS: dict[str, Callable[[str, str], Blueprint]] = {
+    "resnet8": networks.resnet8,
+    "mobilenet": networks.mobilenet,
+    "hand-made baseline": networks.hand_made,
+    "digits": networks.digits,
+    "squeeze-excite": networks.squeezed,
+    "pooled": networks.pooled,
+}
+TURN_S = 0.02  # a file's turn in each round
+Call = Callable[[], Any]
+
+
+def calls_of(
+    blueprint: Callable[[str, str], Blueprint], folder: Path
+) -> tuple[dict[str, Call], Any]:
+    """One inference by each file of a network, and what is known of the files."""
+    calls: dict[str, Call] = {}
+    about: dict[str, Any] = {"file_bytes": {}}
+    for name, policy in POLICIES.items():
+        model = random_model(expand(blueprint(*policy)), np.random.default_rng(0))
+        images = random_images(model.graph, 32, np.random.default_rng(1))
+        path = folder / f"{name}.onnx"
+        write(model, path, {})
+        calls[name] = _call(path, images[:1])
+        about["file_bytes"][name] = path.stat().st_size
+        if name == "w8a8":
+            plain = folder / "float32.onnx"
+            write_float(model, plain)
+            calls["float32"] = _call(plain, _real(model, images[:1]))
+            about["file_bytes"]["float32"] = plain.stat().st_size
+            about["macs"] = costs(model.graph)["macs"]
+            about["correlation_of_logits"] = _agreement(model, plain, path, images)
+    return calls, about
+
+
+def _call(path: Path, images: Any) -> Call:
+    session = open_session(path, threads=1)
+    return lambda: session.run(None, {INPUT: images})[0]
+
+
+def _real(model: IntegerModel, images: Any) -> Any:
+    return ((images - model.input.zero_point) * model.input.scale).astype(np.float32)
+
+
+def _agreement(model: IntegerModel, plain: Path, path: Path, images: Any) -> float:
+    """How far both files say the same: that they are the same network."""
+    integer, real = _call(path, images)(), _call(plain, _real(model, images))()
+    return round(float(np.corrcoef(integer.ravel(), real.ravel())[0, 1]), 4)
+
+
+def turn(call: Call) -> float:
+    """The median milliseconds of one inference over a short while."""
+    times: list[float] = []
+    spent = 0.0
+    while spent < TURN_S or len(times) < 5:
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+        spent += times[-1]
+    return 1000 * statistics.median(times)
+
+
+def measured(calls: dict[str, Call], rounds: int) -> dict[str, Any]:
+    """Medians, and speed-ups over the float file, of files that take turns."""
+    for call in calls.values():
+        turn(call)
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, call in calls.items():
+            times[name].append(turn(call))
+    speedups = {}
+    for name in POLICIES:
+        pairs = [a / b for a, b in zip(times["float32"], times[name], strict=True)]
+        low, middle, high = statistics.quantiles(pairs, n=4)
+        speedups[name] = {"median": round(middle, 3), "quartiles": [round(low, 3), round(high, 3)]}
+    ms = {name: round(statistics.median(found), 4) for name, found in times.items()}
+    return {"ms": ms, "speedup_over_float32": speedups}
+
+
+def main() -> None:
+    """Measures and writes the result file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=60)
+    options = parser.parse_args()
+    found = {}
+    for name, blueprint in NETWORKS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            calls, about = calls_of(blueprint, Path(folder))
+            found[name] = about | measured(calls, options.rounds)
+        print(name, json.dumps(found[name]), flush=True)
+    result = {
+        "command": "python benchmarks/latency.py",
+        "machine": machine() | {"threads": "1", "onnxruntime": onnxruntime.__version__},
+        "batch": 1,
+        "rounds": options.rounds,
+        "networks": found,
+    }
+    RESULT.write_text(json.dumps(result, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,5 +1,6 @@
 """The commands as they are called: what they print where, and their exit codes."""
 
+import csv
 import json
 import os
 import re
@@ -247,11 +248,40 @@ def test_show_lists_the_latest_trials(call: Call, write: Any) -> None:
     assert re.findall(r"^ (\d) ", out, re.MULTILINE) == ["4", "5"]
 
 
+def test_show_lists_the_trials_that_a_filter_leaves(call: Call, write: Any) -> None:
+    write(search__iterations=3)
+    call("search", "study.yaml", "--quiet")
+    out, _ = call("show", "study.yaml", "--sort", "macs", "--last", "2", "--state", "complete")
+    assert "MACs M" in out and out.splitlines()[-1].startswith("study: 2 of 6 trials")
+    assert "Winner" not in out
+    found = json.loads(call("show", "study.yaml", "--json", "--sort", "macs")[0])
+    macs = [trial["metrics"]["macs"] for trial in found["selected"]]
+    assert len(macs) == 6 and macs == sorted(macs)
+    text, _ = call("show", "study.yaml", "--csv", "--where", f"macs<={macs[1]}")
+    rows = list(csv.DictReader(text.splitlines()))
+    assert rows and all(float(row["macs"]) <= macs[1] for row in rows)
+    assert rows[0]["stem/width"] in ("4", "8")
+    _, err = call("show", "study.yaml", "--csv", "--json", code=2)
+    assert "one output cannot be both" in err
+
+
+def test_compare_shows_studies_side_by_side_and_writes_a_page(call: Call, write: Any) -> None:
+    write()
+    call("search", "study.yaml", "--quiet")
+    call("search", "study.yaml", "--quiet", "--set", "search.seed=1", "--out", "runs/other")
+    out, _ = call("compare", "study.yaml", "runs/other", "--out", "both.html")
+    assert "search.seed" in out and out.splitlines()[-1] == "both.html"
+    assert Path("both.html").stat().st_size > 100_000
+    found = json.loads(call("compare", "runs/study", "runs/other", "--json")[0])
+    assert found["settings"] == {"search.seed": ["0", "1"]}
+    assert "two studies or more" in call("compare", "study.yaml", code=2)[1]
+
+
 def test_the_program_says_what_it_is(call: Call) -> None:
     assert call("--version")[0] == f"bitwright {bitwright.__version__}\n"
     for arguments in ((), ("--help",)):
         out, _ = call(*arguments)
-        for command in ("search", "show", "report", "space", "sensitivity", "data"):
+        for command in ("search", "show", "compare", "report", "space", "sensitivity", "data"):
             assert f" {command} " in out
 
 

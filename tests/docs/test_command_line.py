@@ -31,20 +31,24 @@ def commands(command: Any, path: str = "bitwright") -> dict[str, Any]:
 COMMANDS = commands(typer.main.get_command(program.app))
 
 
+OF_THE_PROGRAM = ("--version", "--install-completion", "--show-completion")
+
+
 def test_every_command_has_its_row(papers):
     told = re.findall(r"^\| `(bitwright [a-z ]+?)(?: [A-Z\[][^`]*)?` \|", papers[PAGE].text, re.M)
     assert sorted(told) == sorted(COMMANDS)
 
 
 def test_every_option_has_its_row_with_its_commands(papers):
-    told = dict(re.findall(r"^\| `(--[a-z]+)[^`]*` \| ([^|]+) \|", papers[PAGE].text, re.M))
+    told = dict(re.findall(r"^\| `(--[a-z-]+)[^`]*` \| ([^|]+) \|", papers[PAGE].text, re.M))
     found: dict[str, list[str]] = {}
     for path, command in COMMANDS.items():
         for parameter in command.params:
             for option in parameter.opts:
                 if option.startswith("--"):
                     found.setdefault(option, []).append(path.removeprefix("bitwright "))
-    found["--help"], found["--version"] = ["every command"], ["bitwright"]
+    found["--help"] = ["every command"]
+    found |= {option: ["bitwright"] for option in OF_THE_PROGRAM}
     assert {option: sorted(where.split(", ")) for option, where in told.items()} == {
         option: sorted(where) for option, where in found.items()
     }

@@ -6,7 +6,9 @@ import typer
 
 from bitwright._version import __version__
 from bitwright.cli import data
+from bitwright.cli.compare import compare
 from bitwright.cli.options import INTERRUPTED
+from bitwright.cli.schema import schema
 from bitwright.cli.search import search, sensitivity
 from bitwright.cli.show import report, show
 from bitwright.cli.space import space
@@ -19,10 +21,9 @@ UsageMistake: type[Any] = typer.BadParameter.__mro__[2]  # click's, which typer 
 
 app = typer.Typer(
     help="Searches a network's structure and the quantization of every part of it together.",
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (search, show, report, space, sensitivity):
+for command in (search, show, compare, report, space, sensitivity, schema):
     app.command()(command)
 app.add_typer(data.app, name="data")
 

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -13,6 +13,7 @@ from rich.text import Text
 from bitwright.execute.base import Job
 from bitwright.records import Outcome
 from bitwright.report import tables, wording
+from bitwright.report.selection import Selection
 from bitwright.study.folder import Folder
 from bitwright.study.view import SensitivityRow, StoppedBy, StudyView
 from bitwright.study.watch import Plan, Watcher
@@ -224,12 +225,24 @@ def closing(view: StudyView, folder: Folder) -> None:
             console.print(f"{name:<8}{path}", soft_wrap=True, highlight=False)
 
 
-def overview(view: StudyView, folder: Folder, last: int) -> None:
-    """What `bitwright show` prints."""
+def overview(view: StudyView, folder: Folder, listed: Sequence[Outcome]) -> None:
+    """What `bitwright show` prints: everything, and of the trials those that are listed."""
     console = Console()
     if view.sensitivity:
         console.print(tables.sensitivity(view.sensitivity, view.removed))
-    if view.outcomes:
+    if listed:
         best = view.best.trial if view.best else None
-        console.print(tables.trials(view.outcomes[-last:], best=best, title="Latest trials"))
+        console.print(tables.trials(listed, best=best, title="Latest trials"))
     closing(view, folder)
+
+
+def selected(view: StudyView, selection: Selection) -> None:
+    """What `bitwright show` prints of a study when a filter is set: the trials that it leaves."""
+    console = Console()
+    found = selection.of(view)
+    best = view.best.trial if view.best else None
+    if found:
+        console.print(
+            tables.trials(found, best=best, title="Selected trials", also=selection.names())
+        )
+    console.print(f"{view.study}: {len(found)} of {wording.tally(view.outcomes)}")

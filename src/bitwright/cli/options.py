@@ -7,14 +7,27 @@ from typing import Annotated, Any
 
 import typer
 
+from bitwright.cli import completion
+
 INTERRUPTED = 3
 
 StudyFile = Annotated[
-    Path, typer.Argument(metavar="STUDY.yaml", help="A study file.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="STUDY.yaml",
+        help="A study file.",
+        show_default=False,
+        autocompletion=completion.study_files,
+    ),
 ]
 Study = Annotated[
     Path,
-    typer.Argument(metavar="STUDY", help="A study file or its output folder.", show_default=False),
+    typer.Argument(
+        metavar="STUDY",
+        help="A study file or its output folder.",
+        show_default=False,
+        autocompletion=completion.study_files,
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,

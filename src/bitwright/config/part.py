@@ -43,13 +43,34 @@ def _activation_method(value: Any) -> Any:
     return _method(value, "activation")
 
 
-Ints = Annotated[tuple[int, ...], BeforeValidator(_listed), Field(min_length=1)]
-Bools = Annotated[tuple[bool, ...], BeforeValidator(_listed), Field(min_length=1)]
-Texts = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+# What follows a validator's name is the type that a study file may hold there, for the JSON schema.
+Ints = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_listed, json_schema_input_type=int | tuple[int, ...]),
+    Field(min_length=1),
+]
+Bools = Annotated[
+    tuple[bool, ...],
+    BeforeValidator(_listed, json_schema_input_type=bool | tuple[bool, ...]),
+    Field(min_length=1),
+]
+Texts = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...]),
+    Field(min_length=1),
+]
 WeightMethod = Annotated[str, BeforeValidator(_weight_method)]
 ActivationMethod = Annotated[str, BeforeValidator(_activation_method)]
-WeightMethods = Annotated[tuple[WeightMethod, ...], BeforeValidator(_listed), Field(min_length=1)]
+WeightMethods = Annotated[
+    tuple[WeightMethod, ...],
+    BeforeValidator(_listed, json_schema_input_type=WeightMethod | tuple[WeightMethod, ...]),
+    Field(min_length=1),
+]
 ActivationMethods = Annotated[
-    tuple[ActivationMethod, ...], BeforeValidator(_listed), Field(min_length=1)
+    tuple[ActivationMethod, ...],
+    BeforeValidator(
+        _listed, json_schema_input_type=ActivationMethod | tuple[ActivationMethod, ...]
+    ),
+    Field(min_length=1),
 ]
 Fraction = Annotated[float, Field(gt=0, lt=1)]

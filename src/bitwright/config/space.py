@@ -7,6 +7,15 @@ from pydantic import Field, model_validator
 
 from bitwright.config.part import Bools, Ints, Part, Texts
 
+POSSIBLE: dict[str, range | tuple[int, ...]] = {
+    "depth": range(1, 33),
+    "width": range(1, 2049),
+    "stride": (1, 2, 4),
+    "kernel": (1, 3, 5, 7),
+    "expansion": range(1, 17),
+    "convs": (2, 3),
+}
+
 
 class StageConfig(Part):
     """One stretch of the network: `depth` units, each of one of the `kinds`.
@@ -45,12 +54,8 @@ class StageConfig(Part):
 
     @model_validator(mode="after")
     def _ranges(self) -> Self:
-        _within("depth", self.depth, range(1, 33))
-        _within("width", self.width, range(1, 2049))
-        _within("stride", self.stride, (1, 2, 4))
-        _within("kernel", self.kernel, (1, 3, 5, 7))
-        _within("expansion", self.expansion, range(1, 17))
-        _within("convs", self.convs, (2, 3))
+        for key, allowed in POSSIBLE.items():
+            _within(key, getattr(self, key), allowed)
         for key in type(self).model_fields:
             options = getattr(self, key)
             if key != "name" and len(set(options)) != len(options):
@@ -58,13 +63,13 @@ class StageConfig(Part):
         return self
 
 
-def _within(key: str, values: Sequence[Any], allowed: Sequence[Any] | range) -> None:
+def _within(key: str, values: Sequence[Any], allowed: range | tuple[int, ...]) -> None:
     for value in values:
         if value not in allowed:
             raise ValueError(f"'{key}': {value} is outside what is possible ({_span(allowed)})")
 
 
-def _span(allowed: Sequence[Any] | range) -> str:
+def _span(allowed: range | tuple[int, ...]) -> str:
     if isinstance(allowed, range):
         return f"{allowed.start} to {allowed.stop - 1}"
     return ", ".join(map(str, allowed))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from bitwright.config.data import DataConfig
 from bitwright.config.mistakes import explain
@@ -58,10 +58,15 @@ class StudyConfig(Part):
     storage: str | None = None
     """Where trials are stored instead of study.db: a database URL that Optuna takes."""
 
-    @field_validator("data", "space", mode="before")
+    @field_validator("data", mode="before", json_schema_input_type=str | DataConfig)
     @classmethod
-    def _short_form(cls, value: Any, info: ValidationInfo) -> Any:
-        return {SHORT_FORMS[str(info.field_name)]: value} if isinstance(value, str) else value
+    def _data_by_name(cls, value: Any) -> Any:
+        return _spelt_out("data", value)
+
+    @field_validator("space", mode="before", json_schema_input_type=str | SpaceConfig)
+    @classmethod
+    def _space_by_template(cls, value: Any) -> Any:
+        return _spelt_out("space", value)
 
     @classmethod
     def from_mapping(cls, data: Any, *, source: str = "study") -> "StudyConfig":
@@ -101,6 +106,11 @@ class StudyConfig(Part):
     def to_yaml(self) -> str:
         """The study as YAML, every default written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, width=100)
+
+
+def _spelt_out(key: str, value: Any) -> Any:
+    """The short form of a key as the group that it stands for."""
+    return {SHORT_FORMS[key]: value} if isinstance(value, str) else value
 
 
 def _one_line(error: Exception) -> str:

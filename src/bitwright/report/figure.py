@@ -15,7 +15,9 @@ Trace = dict[str, Any]
 
 # Okabe and Ito's palette: told apart with any kind of colour vision.
 BLUE, GREEN, VERMILION, ORANGE = "#0072b2", "#009e73", "#d55e00", "#e69f00"
+PURPLE, SKY = "#cc79a7", "#56b4e9"
 BLACK, GREY, PALE = "#1b1f24", "#8a9199", "#e3e7eb"
+SERIES = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)  # several of a kind in one figure
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif"
 
 _AXIS: dict[str, Any] = {

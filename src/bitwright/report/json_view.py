@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from typing import Any, get_args
 
-from bitwright.records import Policy, State, encode
+from bitwright.records import Outcome, Policy, State, encode
 from bitwright.study.view import Entry, StudyView
 
 
@@ -20,6 +20,23 @@ def as_json(view: StudyView) -> dict[str, Any]:
         "final": _entry(view.final),
         "baseline": _entry(view.baseline),
         "pareto": [_entry(entry) for entry in view.pareto],
+    }
+
+
+def trial_as_json(outcome: Outcome) -> dict[str, Any]:
+    """One trial as plain JSON values: what became of it, and all that was measured."""
+    return {
+        "trial": outcome.number,
+        "iteration": outcome.iteration,
+        "state": outcome.state,
+        "reward": outcome.reward,
+        "reason": outcome.reason,
+        "metrics": {name: _finite(measured.value) for name, measured in outcome.metrics},
+        "seconds": dict(outcome.seconds),
+        "seed": outcome.seed,
+        "genome": encode(outcome.genome),
+        "policy": _policy(outcome.policy),
+        "model": outcome.model,
     }
 
 

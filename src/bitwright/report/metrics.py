@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from bitwright.report.pareto import Direction
-from bitwright.report.wording import MISSING, PLUS_MINUS, TIMES
+from bitwright.report.wording import MISSING, PLUS_MINUS, TIMES, kind_words
 from bitwright.study.view import Entry
 
 
@@ -35,7 +35,7 @@ class Metric:
         """The value with its unit; a dash where it is unknown."""
         if value is None or not math.isfinite(value):
             return MISSING
-        return f"{self.scaled(value):,.{self.decimals}f} {self.unit}"
+        return f"{self.scaled(value):,.{self.decimals}f} {self.unit}".rstrip()
 
     def tell(self, entry: Entry | None) -> str:
         """The entry's value, with its spread where there is one: "0.085 ± 0.002 ms"."""
@@ -80,3 +80,9 @@ PEAK = Metric("peak_activation_bytes", "Peak activations", "kB", 1000, 1, "min")
 
 COMPARED = (TEST_ACCURACY, ACCURACY, PACKED, FILE, LATENCY, MACS, BITOPS, PEAK)
 COSTS = (PACKED, LATENCY, BITOPS)  # each is plotted against accuracy
+
+
+def known(name: str) -> Metric:
+    """The metric of that name; one that is not known here is shown as the plain number it is."""
+    found = next((metric for metric in COMPARED if metric.name == name), None)
+    return found or Metric(name, kind_words(name).capitalize(), "", 1, 3, "min")

@@ -19,12 +19,12 @@ def front(points: Sequence[Sequence[float]], directions: Sequence[Direction]) ->
     gains = [
         tuple(sign * value for sign, value in zip(signs, point, strict=True)) for point in points
     ]
-    return tuple(
-        index
-        for index, gain in enumerate(gains)
-        if gain not in gains[:index] and not any(_dominates(other, gain) for other in gains)
-    )
+    best: list[int] = []  # in falling order of gains, each can only be beaten by one before it
+    for index in sorted(range(len(gains)), key=lambda index: gains[index], reverse=True):
+        if not any(_at_least(gains[other], gains[index]) for other in best):
+            best.append(index)
+    return tuple(sorted(best))
 
 
-def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return one != other and all(a >= b for a, b in zip(one, other, strict=True))
+def _at_least(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return all(a >= b for a, b in zip(one, other, strict=True))

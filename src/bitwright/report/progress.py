@@ -23,7 +23,7 @@ def rewards(view: StudyView) -> tuple[Plot, ...]:
     floor = _floor(complete)
     data = []
     if complete:
-        data += [_rewards(complete), _best_so_far(complete), _iteration_means(complete)]
+        data += [_rewards(complete), best_so_far(complete), _iteration_means(complete)]
     states: tuple[tuple[State, str, str], ...] = (
         ("infeasible", "x", ORANGE),
         ("failed", "triangle-down", VERMILION),
@@ -68,17 +68,20 @@ def _rewards(outcomes: Sequence[Outcome]) -> Trace:
     }
 
 
-def _best_so_far(outcomes: Sequence[Outcome]) -> Trace:
+def best_so_far(
+    outcomes: Sequence[Outcome], name: str = "best so far", colour: str = BLACK
+) -> Trace:
+    """The highest reward up to each of these complete trials."""
     best: list[float] = []
     for outcome in outcomes:
         best.append(max([outcome.reward, *best[-1:]]))
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": "best so far",
+        "name": name,
         "x": [outcome.number for outcome in outcomes],
         "y": best,
-        "line": {"shape": "hv", "color": BLACK, "width": 2},
+        "line": {"shape": "hv", "color": colour, "width": 2},
         "hoverinfo": "skip",
     }
 

@@ -11,17 +11,20 @@ from rich.text import Text
 from bitwright.quant.spec import ROLES, Role
 from bitwright.records import Outcome, UnitSpec
 from bitwright.report import wording
-from bitwright.report.metrics import ACCURACY, COMPARED, LATENCY, PACKED
+from bitwright.report.figure import lower
+from bitwright.report.metrics import ACCURACY, COMPARED, LATENCY, PACKED, Metric, known
 from bitwright.study.view import Entry, SensitivityRow, StudyView
 
 _STATE_STYLES = {"complete": "green", "infeasible": "yellow", "failed": "red"}
 _STATE_WORDS = {"complete": "ok", "infeasible": "infeas.", "failed": "failed"}
+_OF_TRIALS = (ACCURACY, PACKED, LATENCY)
+_SHOWN = frozenset({"trial", "iteration", "reward", *(metric.name for metric in _OF_TRIALS)})
 
 
 def comparison(view: StudyView) -> Table:
     """The winner beside the baseline, metric by metric; without a baseline, the winner alone."""
     first, second = wording.winner(view), view.baseline
-    table = _table("Winner and baseline" if second else "Winner")
+    table = framed("Winner and baseline" if second else "Winner")
     table.add_column("")
     table.add_column(first.label if first else "winner", justify="right", style="bold")
     if second:
@@ -44,23 +47,38 @@ def comparison(view: StudyView) -> Table:
     return table
 
 
-def trials(outcomes: Sequence[Outcome], *, best: int | None = None, title: str = "Trials") -> Table:
-    """Trials in the order given; the one numbered `best` stands out."""
-    table = _table(title)
+def trials(
+    outcomes: Sequence[Outcome],
+    *,
+    best: int | None = None,
+    title: str = "Trials",
+    also: Iterable[str] = (),
+) -> Table:
+    """Trials in the order given; the one numbered `best` stands out.
+
+    `also` names metrics that are shown beside the usual ones.
+    """
+    metrics = [*_OF_TRIALS, *(known(name) for name in also if name not in _SHOWN)]
+    table = framed(title)
     table.caption = "structure: kind, kernel : width / stride    bits: w weights, a activations"
     for name in ("#", "it."):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
-    for name in ("reward", "acc. %", "kB", "ms"):
+    for name in ("reward", "acc. %", "kB", "ms", *map(_heading, metrics[len(_OF_TRIALS) :])):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("structure and bits, or the reason", ratio=1, overflow="fold")
     for outcome in outcomes:
         chosen = outcome.number == best
-        table.add_row(*_trial_cells(outcome), style="bold" if chosen else None)
+        table.add_row(*_trial_cells(outcome, metrics), style="bold" if chosen else None)
     return table
 
 
-def _trial_cells(outcome: Outcome) -> list[Text]:
+def _heading(metric: Metric) -> str:
+    """Such as "bit-operations M"."""
+    return f"{lower(metric.title)} {metric.unit}".strip()
+
+
+def _trial_cells(outcome: Outcome, metrics: Iterable[Metric]) -> list[Text]:
     if outcome.state == "complete":
         shape = wording.structure(outcome.units)
         summary = Text(f"{shape}\n{wording.bits(outcome.units, outcome.policy)}")
@@ -73,7 +91,7 @@ def _trial_cells(outcome: Outcome) -> list[Text]:
         Text(f"{outcome.reward:.4f}"),
         *(
             Text(metric.show(outcome.metric(metric.name)).removesuffix(f" {metric.unit}"))
-            for metric in (ACCURACY, PACKED, LATENCY)
+            for metric in metrics
         ),
         summary,
     ]
@@ -95,7 +113,7 @@ def _of(rows: Iterable[SensitivityRow], role: Role) -> list[SensitivityRow]:
 def _grid(rows: Sequence[SensitivityRow], role: Role) -> Table:
     cells = {(row.method, row.unit): row for row in _of(rows, role)}
     units = list(dict.fromkeys(unit for _, unit in cells))
-    table = _table(f"Sensitivity of {role}s: loss in %")
+    table = framed(f"Sensitivity of {role}s: loss in %")
     table.caption = "x: filtered out"
     table.add_column("method", no_wrap=True)
     for unit in units:
@@ -115,7 +133,7 @@ def _loss(row: SensitivityRow | None) -> Text:
 
 def units(entry: Entry) -> Table:
     """The network unit by unit with the method of its weights and activations."""
-    table = _table(f"Units of {entry.label}")
+    table = framed(f"Units of {entry.label}")
     for name in ("unit", "kind", "details", "weights", "activations"):
         table.add_column(name, overflow="fold")
     for unit in entry.units:
@@ -130,7 +148,8 @@ def _short_method(entry: Entry, unit: UnitSpec, role: Role) -> str:
     return wording.short_method(str(method), role) if method else wording.MISSING
 
 
-def _table(title: str) -> Table:
+def framed(title: str) -> Table:
+    """A table of this look, to be filled."""
     return Table(
         title=Text(title),
         box=box.SIMPLE_HEAD,

@@ -21,24 +21,24 @@ def tradeoffs(view: StudyView) -> tuple[Plot, ...]:
 
 
 def _tradeoff(view: StudyView, cost: Metric) -> Plot | None:
-    measured = [outcome for outcome in view.outcomes if _point(outcome, cost) is not None]
+    measured = [outcome for outcome in view.outcomes if point(outcome, cost) is not None]
     complete = [outcome for outcome in measured if outcome.state == "complete"]
     refused = [outcome for outcome in measured if outcome.state == "infeasible"]
     data = []
     if refused:
         style = {"symbol": "x-thin", "size": 8, "line": {"width": 2, "color": GREY}}
-        data.append(_scatter("infeasible", refused, cost, style))
+        data.append(scatter("infeasible", refused, cost, style))
     if complete:
         style = {"symbol": "circle", "size": 9, "color": BLUE, "opacity": 0.55}
-        data += [_scatter("trial", complete, cost, style), _front_line(complete, cost)]
+        data += [scatter("trial", complete, cost, style), front_line(complete, cost)]
     marks: tuple[tuple[str, Entry | None, Trace], ...] = (
         ("baseline", view.baseline, {"symbol": "diamond", "size": 13, "color": BLACK}),
         ("winner", wording.winner(view), {"symbol": "star", "size": 18, "color": VERMILION}),
     )
     for name, entry, style in marks:
-        point = _point(entry, cost)
-        if entry is not None and point is not None:
-            data.append(_mark(name, entry, point, style))
+        place = point(entry, cost)
+        if entry is not None and place is not None:
+            data.append(mark(name, entry, place, style))
     if not data:
         return None
     costs = [x for trace in data for x in trace["x"]]
@@ -48,11 +48,11 @@ def _tradeoff(view: StudyView, cost: Metric) -> Plot | None:
         reading="Up and to the left is better: the green steps are the trials that no other trial "
         "beats in both; the star is the network handed over.",
         data=data,
-        layout=figure.layout(_axis(cost, costs), {"title": {"text": "Held-out accuracy (%)"}}),
+        layout=figure.layout(cost_axis(cost, costs), {"title": {"text": "Held-out accuracy (%)"}}),
     )
 
 
-def _point(network: Outcome | Entry | None, cost: Metric) -> tuple[float, float] | None:
+def point(network: Outcome | Entry | None, cost: Metric) -> tuple[float, float] | None:
     """Cost and accuracy in their units; None where one of them is unknown."""
     x, y = figure.value(network, cost), figure.value(network, ACCURACY)
     if x is None or y is None or not math.isfinite(x + y):
@@ -60,7 +60,7 @@ def _point(network: Outcome | Entry | None, cost: Metric) -> tuple[float, float]
     return cost.scaled(x), ACCURACY.scaled(y)
 
 
-def _axis(cost: Metric, values: Sequence[float]) -> dict[str, Any]:
+def cost_axis(cost: Metric, values: Sequence[float]) -> dict[str, Any]:
     """The cost's axis; logarithmic where the values span a decade."""
     logarithmic = min(values) > 0 and max(values) / min(values) >= DECADE
     note = ", log scale" if logarithmic else ""
@@ -78,8 +78,14 @@ def _ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if low / 2 < tick < high * 2]
 
 
-def _scatter(name: str, outcomes: Sequence[Outcome], cost: Metric, marker: dict[str, Any]) -> Trace:
-    points = [point for outcome in outcomes if (point := _point(outcome, cost)) is not None]
+def _points(outcomes: Sequence[Outcome], cost: Metric) -> list[tuple[float, float]]:
+    places = (point(outcome, cost) for outcome in outcomes)
+    return [place for place in places if place is not None]
+
+
+def scatter(name: str, outcomes: Sequence[Outcome], cost: Metric, marker: dict[str, Any]) -> Trace:
+    """A dot for each trial that has both measured."""
+    points = _points(outcomes, cost)
     return {
         "type": "scatter",
         "mode": "markers",
@@ -92,27 +98,31 @@ def _scatter(name: str, outcomes: Sequence[Outcome], cost: Metric, marker: dict[
     }
 
 
-def _front_line(outcomes: Sequence[Outcome], cost: Metric) -> Trace:
-    points = [point for outcome in outcomes if (point := _point(outcome, cost)) is not None]
+def front_line(
+    outcomes: Sequence[Outcome], cost: Metric, name: str = "Pareto front", colour: str = GREEN
+) -> Trace:
+    """The steps of the trials that no other beats in both."""
+    points = _points(outcomes, cost)
     best = sorted(points[index] for index in front(points, ("min", "max")))
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": "Pareto front",
+        "name": name,
         "x": [x for x, _ in best],
         "y": [y for _, y in best],
-        "line": {"shape": "hv", "color": GREEN, "width": 2},
+        "line": {"shape": "hv", "color": colour, "width": 2},
         "hoverinfo": "skip",
     }
 
 
-def _mark(name: str, entry: Entry, point: tuple[float, float], style: Trace) -> Trace:
+def mark(name: str, entry: Entry, place: tuple[float, float], style: Trace) -> Trace:
+    """One network that stands out."""
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
-        "x": [point[0]],
-        "y": [point[1]],
+        "x": [place[0]],
+        "y": [place[1]],
         "text": [figure.entry_hover(entry)],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {**style, "line": {"color": "white", "width": 1.5}},

@@ -7,6 +7,7 @@ import typer
 from bitwright._version import __version__
 from bitwright.cli import data
 from bitwright.cli.compare import compare
+from bitwright.cli.init import init
 from bitwright.cli.options import INTERRUPTED
 from bitwright.cli.schema import schema
 from bitwright.cli.search import search, sensitivity
@@ -23,7 +24,7 @@ app = typer.Typer(
     help="Searches a network's structure and the quantization of every part of it together.",
     pretty_exceptions_enable=False,
 )
-for command in (search, show, compare, report, space, sensitivity, schema):
+for command in (init, search, show, compare, report, space, sensitivity, schema):
     app.command()(command)
 app.add_typer(data.app, name="data")
 

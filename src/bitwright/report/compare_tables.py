@@ -10,10 +10,10 @@ from rich.text import Text
 from bitwright.report.comparing import Comparison
 from bitwright.report.figure import lower
 from bitwright.report.json_view import as_json
-from bitwright.report.metrics import COMPARED, Metric
+from bitwright.report.metrics import COMPARED
 from bitwright.report.tables import framed
 from bitwright.report.wording import MISSING
-from bitwright.study.view import Entry, StudyView
+from bitwright.study.view import StudyView
 
 FOUND = "found"
 
@@ -100,7 +100,7 @@ def _found(comparison: Comparison) -> tuple[tuple[str, ...], ...]:
     )
     for name, entries in groups:
         rows += [
-            (f"{name}: {lower(metric.title)}", *(_metric(entry, metric) for entry in entries))
+            (f"{name}: {lower(metric.title)}", *(metric.tell(entry) for entry in entries))
             for metric in COMPARED
             if any(getattr(entry, metric.name, None) is not None for entry in entries)
         ]
@@ -117,10 +117,6 @@ def _tally(view: StudyView) -> str:
 def _minutes(view: StudyView) -> str:
     seconds = sum(part for outcome in view.outcomes for _, part in outcome.seconds)
     return f"{seconds / 60:.1f} min"
-
-
-def _metric(entry: Entry | None, metric: Metric) -> str:
-    return metric.tell(entry)
 
 
 def _reward(value: float | None) -> str:

@@ -36,6 +36,7 @@ CIFAR10 = Source(
         "ship",
         "truck",
     ),
+    shape=(3, 32, 32),
     train=Pin(50_000, "973ef2abb5897efc795681a4d79a6f5f642fa2bcb1a828f7476017c89db53a57"),
     test=Pin(10_000, "2c33b053d1cd726af8d86e174a96dd89d7000ba1412add026d68142375b89d51"),
     files=(ARCHIVE,),

@@ -12,6 +12,7 @@ from bitwright.tasks.data.source import Pin, Source
 DIGITS = Source(
     name="digits",
     classes=tuple("0123456789"),
+    shape=(1, 8, 8),
     train=Pin(1438, "7d8b10a989607dd2e5cf58f0062571048f1939dedbc5d528405f7c5a68c0fd51"),
     test=Pin(359, "6b09acf320316d72f1a9cc6433ddb081381c0dcc513952f31c0ecb0b7622377d"),
     embedded=Path(__file__).with_name("digits.npz"),

@@ -39,6 +39,7 @@ FASHION_MNIST = Source(
         "bag",
         "ankle boot",
     ),
+    shape=(1, 28, 28),
     train=Pin(60_000, "1f243a60b4b748a44c48b9a6f6907be2a08bee3e4e226f0e86fbde8e147b745a"),
     test=Pin(10_000, "9a494dc49efeb996f4076c469b31cd058152067b1594ba6ab85dd739fce3775e"),
     files=FILES,

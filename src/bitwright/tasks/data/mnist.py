@@ -22,6 +22,7 @@ _MD5 = {
 MNIST = Source(
     name="mnist",
     classes=tuple("0123456789"),
+    shape=(1, 28, 28),
     train=Pin(60_000, "d18cfd466eb143ac1097fde604dba9eec4116885869d04cc648b510949f9e88c"),
     test=Pin(10_000, "a0863a96c44e5666edbb30c4071ee79ca0514c621e6349c5967fc78e7305c891"),
     files=FILES,

@@ -24,13 +24,15 @@ class Pin:
 class Source:
     """A named data set. Origins are tried in order, after the cache and files put there by hand.
 
-    `files` are the official files' names (each may be gzipped). Without pins (one's own named data
+    `shape` is (C, H, W) of every image, where it is known without loading them. `files` are the
+    official files' names (each may be gzipped). Without pins (one's own named data
     set) any content is taken. An `embedded` data set comes with the program and needs neither
     reader nor origins.
     """
 
     name: str
     classes: tuple[str, ...]
+    shape: tuple[int, int, int] | None = None
     train: Pin | None = None
     test: Pin | None = None
     files: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""A first study file out of a few answers: `bitwright init`."""

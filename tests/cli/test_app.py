@@ -188,6 +188,24 @@ def test_out_and_set(call: Call, write: Any) -> None:
     assert not Path("runs").exists()
 
 
+def test_a_study_is_named_by_its_output_folder_too(call: Call, write: Any) -> None:
+    write()
+    call("search", "study.yaml", "--quiet", "--set", "search.iterations=1", "--out", "here")
+    assert view("here").stopped_by == "iterations"
+    call("search", "here", "--quiet", "--set", "search.iterations=3")
+    assert len(view("here").outcomes) == 6
+    assert not Path("runs").exists()
+    assert call("space", "here")[0].startswith("here: 1x8x8 images")
+
+
+def test_show_looks_where_the_study_was_stored(call: Call, write: Any) -> None:
+    write()
+    storage = f"sqlite:///{Path.cwd()}/elsewhere.db"
+    call("search", "study.yaml", "--quiet", "--set", f"storage={storage}")
+    assert not Path("runs/study/study.db").exists()
+    assert "4 trials: 4 complete" in call("show", "study.yaml")[0]
+
+
 def test_space_prints_a_tree_with_the_exact_size(call: Call, write: Any) -> None:
     write(quantization={"weights": ["lsq:2", "lsq:8"], "activations": ["lsq:8"]})
     out, _ = call("space", "study.yaml")

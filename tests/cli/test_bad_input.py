@@ -187,19 +187,24 @@ def test_wrong_files(refused: Any) -> None:
     Path("broken.yaml").write_text("data: [digits\nspace: tiny")
     line = refused("search", "broken.yaml")
     assert "'broken.yaml' is not valid YAML" in line and "line 2" in line
+    Path("double.yaml").write_text("data: digits\nspace: tiny\ntrain: {}\ntrain: {batch: 4}")
+    line = refused("search", "double.yaml")
+    assert "'double.yaml' is not valid YAML" in line
+    assert "key 'train' stands twice" in line and "line 4" in line
     Path("list.yaml").write_text("- data")
     assert "a study is a mapping of keys, got list" in refused("space", "list.yaml")
     Path("binary.yaml").write_bytes(b"\xff\xfe\x00")
     assert "is not UTF-8 text" in refused("sensitivity", "binary.yaml")
     Path("folder.yaml").mkdir()
-    assert "'folder.yaml' cannot be read: Is a directory" in refused("search", "folder.yaml")
+    line = refused("search", "folder.yaml")
+    assert "'folder.yaml/study.yaml' cannot be read: No such file" in line
 
 
 def test_wrong_command_lines(settings: Any, refused: Any) -> None:
     write(settings())
     assert "No such option: --sett" in refused("search", "study.yaml", "--sett", "a=1")
     assert "No such command 'serach'" in refused("serach", "study.yaml")
-    assert "Missing argument 'STUDY.yaml'" in refused("search")
+    assert "Missing argument 'STUDY'" in refused("search")
     assert "write key=value" in refused("search", "study.yaml", "--set", "search.iterations")
     line = refused("search", "study.yaml", "--set", "search.iteratons=3")
     assert "unknown key 'iteratons' in [search]; did you mean 'iterations'?" in line

@@ -3,23 +3,17 @@
 import json
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bitwright.cli import completion
 
+if TYPE_CHECKING:
+    from bitwright.config import StudyConfig
+
 INTERRUPTED = 3
 
-StudyFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="STUDY.yaml",
-        help="A study file.",
-        show_default=False,
-        autocompletion=completion.study_files,
-    ),
-]
 Study = Annotated[
     Path,
     typer.Argument(
@@ -41,6 +35,14 @@ Out = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No live view; only the closing tables.")]
+
+
+def read(study: Path, overrides: list[str] | None) -> "StudyConfig":
+    """The settings of STUDY, changed by `--set`."""
+    from bitwright.config import StudyConfig
+    from bitwright.study.folder import Folder
+
+    return StudyConfig.read(Folder.study_file(study), overrides or ())
 
 
 def interrupted(command: str, study: Path, overrides: list[str] | None, out: Path | None) -> int:

@@ -1,10 +1,10 @@
 """`bitwright search` and `bitwright sensitivity`: the commands that train."""
 
-from bitwright.cli.options import Json, Out, Overrides, Quiet, StudyFile, echo_json, interrupted
+from bitwright.cli.options import Json, Out, Overrides, Quiet, Study, echo_json, interrupted, read
 
 
 def search(
-    study: StudyFile,
+    study: Study,
     set_: Overrides = None,
     out: Out = None,
     json_: Json = False,
@@ -12,12 +12,11 @@ def search(
 ) -> int:
     """Run a study: search, train the winner, export it, prove it. After Ctrl-C, run it again."""
     from bitwright.cli import live
-    from bitwright.config import StudyConfig
     from bitwright.report.json_view import as_json
     from bitwright.study.folder import Folder
     from bitwright.study.session import run as run_study
 
-    config = StudyConfig.read(study, set_ or ())
+    config = read(study, set_)
     folder = Folder(out) if out else Folder.of(study)
     watcher = live.watcher(quiet=quiet or json_)
     try:
@@ -33,7 +32,7 @@ def search(
 
 
 def sensitivity(
-    study: StudyFile,
+    study: Study,
     set_: Overrides = None,
     out: Out = None,
     json_: Json = False,
@@ -43,14 +42,13 @@ def sensitivity(
     from rich.console import Console
 
     from bitwright.cli import live
-    from bitwright.config import StudyConfig
     from bitwright.report import tables
     from bitwright.study.documents import rows_to_json
     from bitwright.study.folder import Folder
     from bitwright.study.reading import removed_lines
     from bitwright.study.session import sensitivity as measure
 
-    config = StudyConfig.read(study, set_ or ())
+    config = read(study, set_)
     folder = Folder(out) if out else Folder.of(study)
     watcher = live.watcher(quiet=quiet or json_)
     try:

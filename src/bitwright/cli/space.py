@@ -1,14 +1,13 @@
 """`bitwright space`: the search space as a tree."""
 
-from bitwright.cli.options import Overrides, StudyFile
+from bitwright.cli.options import Overrides, Study, read
 
 
-def space(study: StudyFile, set_: Overrides = None) -> None:
+def space(study: Study, set_: Overrides = None) -> None:
     """Print the search space as a tree, with its exact size."""
     from rich.console import Console
 
     from bitwright.cli.tree import tree
-    from bitwright.config import StudyConfig
     from bitwright.study.parts import declared_space
 
-    Console().print(tree(declared_space(StudyConfig.read(study, set_ or ())), study.stem))
+    Console().print(tree(declared_space(read(study, set_)), study.stem))

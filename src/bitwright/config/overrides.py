@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from bitwright.config.text import parsed
 from bitwright.errors import ConfigError
 
 SHORT_FORMS = {"data": "name", "space": "template"}  # "data: digits" says "data: {name: digits}"
@@ -16,7 +17,7 @@ def overridden(data: Any, override: str) -> Any:
     if not equals:
         raise ConfigError(f"--set '{override}': write key=value, for example search.iterations=20")
     try:
-        value = yaml.safe_load(text)
+        value = parsed(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set '{override}': '{text}' is not valid YAML") from error
     first, *rest = key.strip().split(".")

@@ -16,6 +16,7 @@ from bitwright.config.reward import RewardConfig
 from bitwright.config.search import SearchConfig
 from bitwright.config.sensitivity import SensitivityConfig
 from bitwright.config.space import SpaceConfig
+from bitwright.config.text import parsed
 from bitwright.config.train import TrainConfig
 from bitwright.errors import ConfigError
 
@@ -96,7 +97,7 @@ class StudyConfig(Part):
     ) -> "StudyConfig":
         """The study in a YAML text."""
         try:
-            data = yaml.safe_load(text)
+            data = parsed(text)
         except yaml.YAMLError as error:
             raise ConfigError(f"{source} is not valid YAML: {_one_line(error)}") from error
         for override in overrides:

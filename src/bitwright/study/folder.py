@@ -27,6 +27,12 @@ class Folder:
             return cls(Path("runs") / path.stem)
         return cls(path)
 
+    @staticmethod
+    def study_file(study: Path | str) -> Path:
+        """The file that STUDY means: itself, or the settings in an output folder."""
+        path = Path(study)
+        return Folder(path).settings if path.is_dir() else path
+
     @property
     def name(self) -> str:
         """The study's name."""

@@ -41,12 +41,12 @@ def search(
     out: Path | str | None = None,
     watcher: Watcher | None = None,
 ) -> StudyView:
-    """Runs a study given as a value, a mapping of its keys, or a study file.
+    """Runs a study given as a value, a mapping of its keys, a study file or an output folder.
 
     `out` defaults to `runs/<name of the file>`, or `runs/study` where there is no file.
     """
     if isinstance(study, Path | str):
-        config, folder = StudyConfig.read(study), Folder.of(study).path
+        config, folder = StudyConfig.read(Folder.study_file(study)), Folder.of(study).path
     else:
         config = study if isinstance(study, StudyConfig) else StudyConfig.from_mapping(study)
         folder = Path("runs") / "study"
@@ -66,7 +66,9 @@ def view(study: Path | str) -> StudyView:
     """A stored study as it stands; `study` is its file or its folder."""
     folder = Folder.of(study)
     path = Path(study)
-    written = path if path.suffix in STUDY_SUFFIXES and path.exists() else folder.settings
+    written = folder.settings  # as it ran, with what --set changed
+    if not written.exists() and path.suffix in STUDY_SUFFIXES:
+        written = path
     storage = StudyConfig.read(written).storage if written.exists() else None
     store = Store.open_existing(folder.url(storage), None if storage is None else folder.name)
     try:

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
+from bitwright.control.converge import iteration_rewards
 from bitwright.errors import StoreError
 from bitwright.quant.spec import Method, Site
 from bitwright.records import UnitSpec
@@ -217,6 +218,13 @@ def test_refused_trials_lie_under_all_others_with_their_true_reward_in_the_hover
     assert "reward -0.4000" in traces["infeasible"]["text"][0]
     assert traces["best so far"]["y"][-1] == max(traces["trial"]["y"])
     assert plot.layout["annotations"][0]["text"] == "the reward converged"
+
+
+def test_an_iteration_is_drawn_with_the_reward_that_convergence_is_judged_by(view):
+    (plot,) = progress.rewards(view)
+    [line] = [trace for trace in plot.data if trace["name"] == "iteration"]
+    complete = [outcome for outcome in view.outcomes if outcome.state == "complete"]
+    assert line["y"] == list(iteration_rewards(complete))
 
 
 def test_the_drawing_names_every_unit_and_colours_it_by_its_bits(view):

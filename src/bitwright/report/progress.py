@@ -2,9 +2,11 @@
 
 import html
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
+from bitwright.control.converge import iteration_reward
 from bitwright.records import Outcome, State
 from bitwright.report import figure, wording
 from bitwright.report.figure import BLACK, BLUE, ORANGE, VERMILION, Plot, Trace
@@ -23,7 +25,7 @@ def rewards(view: StudyView) -> tuple[Plot, ...]:
     floor = _floor(complete)
     data = []
     if complete:
-        data += [_rewards(complete), best_so_far(complete), _iteration_means(complete)]
+        data += [_rewards(complete), best_so_far(complete), _iterations(complete)]
     states: tuple[tuple[State, str, str], ...] = (
         ("infeasible", "x", ORANGE),
         ("failed", "triangle-down", VERMILION),
@@ -39,7 +41,8 @@ def rewards(view: StudyView) -> tuple[Plot, ...]:
     plot = Plot(
         name="reward",
         title="Reward over the search",
-        reading="Each dot is one trained network, the black line the best so far; the dashed red "
+        reading="Each dot is one trained network, the black line the best so far, the dotted line "
+        "each iteration's reward, by which convergence is judged: its best trial's; the dashed red "
         f"line is where the search stands.{_REFUSED_NOTE if floor is not None else ''}",
         data=data,
         layout=look,
@@ -86,24 +89,20 @@ def best_so_far(
     }
 
 
-def _iteration_means(outcomes: Sequence[Outcome]) -> Trace:
+def _iterations(outcomes: Sequence[Outcome]) -> Trace:
+    """The reward of every iteration that has a complete trial, over the middle of its trials."""
     groups: dict[int, list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(outcome.iteration, []).append(outcome)
     return {
         "type": "scatter",
         "mode": "lines",
-        "name": "iteration mean",
-        "x": [_mean(outcome.number for outcome in group) for group in groups.values()],
-        "y": [_mean(outcome.reward for outcome in group) for group in groups.values()],
+        "name": "iteration",
+        "x": [fmean(outcome.number for outcome in group) for group in groups.values()],
+        "y": [iteration_reward(group) for group in groups.values()],
         "line": {"color": BLUE, "width": 1.5, "dash": "dot"},
         "hoverinfo": "skip",
     }
-
-
-def _mean(values: Iterable[float]) -> float:
-    known = list(values)
-    return sum(known) / len(known)
 
 
 def _refused(

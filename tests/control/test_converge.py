@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from bitwright.control.converge import (
@@ -93,5 +95,11 @@ def test_an_infeasible_candidate_never_wins():
 
 
 def test_no_complete_candidate_is_said_so():
-    with pytest.raises(InfeasibleError, match="none of 1 candidates is complete"):
-        winner([_outcome(0, 0, -1, "failed")])
+    broken = [
+        dataclasses.replace(_outcome(0, 0, -1.0, "failed"), reason="a fault"),
+        dataclasses.replace(_outcome(1, 0, -0.1, "infeasible"), reason="macs 11 is over 10"),
+    ]
+    with pytest.raises(InfeasibleError, match=r"none of 2 candidates.*trial 1: macs 11 is over 10"):
+        winner(broken)
+    with pytest.raises(InfeasibleError, match="none of 0 candidates is complete"):
+        winner([])

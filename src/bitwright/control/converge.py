@@ -71,11 +71,16 @@ def winner(outcomes: Sequence[Outcome], rule: Rule = "best") -> Outcome:
     """
     complete = [outcome for outcome in outcomes if outcome.state == "complete"]
     if not complete:
-        raise InfeasibleError(
-            f"none of {len(outcomes)} candidates is complete, so there is no network to hand over; "
-            "loosen the limits or widen the space"
-        )
+        raise InfeasibleError(_none_complete(outcomes))
     if rule == "last":
         newest = max(outcome.iteration for outcome in complete)
         complete = [outcome for outcome in complete if outcome.iteration == newest]
     return min(complete, key=lambda outcome: (-outcome.reward, outcome.number))
+
+
+def _none_complete(outcomes: Sequence[Outcome]) -> str:
+    told = f"none of {len(outcomes)} candidates is complete, so there is no network to hand over"
+    if outcomes:
+        nearest = max(outcomes, key=lambda outcome: outcome.reward)
+        told += f" (of trial {nearest.number}: {nearest.reason})"
+    return f"{told}; loosen the limits, widen the space or train at a lower rate"

@@ -86,6 +86,7 @@ def test_a_complete_candidate_carries_all_that_was_found(
     assert outcome.model == "trials/00007.onnx"
     model = load(tmp_path / outcome.model)
     assert model.metadata["trial"] == "7"
+    assert model.metadata["held_out_accuracy"] == f"{outcome.metric('accuracy'):.4f}"
     held = shop.task.data.held
     correct = model.predict(held.inputs) == held.targets
     assert outcome.metric("accuracy") == correct.mean()

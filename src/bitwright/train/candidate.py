@@ -99,13 +99,16 @@ class _Trial:
         path = bench.folder / name
         with self._timed("export"):
             genome = json.dumps(self.job.genome.as_dict())
-            metadata = {"trial": str(self.job.number), "genome": genome}
-            shop.export(net, path, metadata | describe(self.blueprint))
+            about = {"trial": str(self.job.number), "genome": genome, **describe(self.blueprint)}
+            shop.export(net, path, about)
             self.model = name
         with self._timed("measure"):
+            score = self._held_out_score(path)
+        with self._timed("export"):  # again, with what it now knows of itself
+            shop.export(net, path, about | {"held_out_accuracy": f"{score.value:.4f}"})
+        with self._timed("measure"):
             timed = bool(TIMED & bench.reward.needs)
-            self.metrics = shop.measured(graph, path, timed=timed)
-            self.metrics[ACCURACY] = self._held_out_score(path)
+            self.metrics = {**shop.measured(graph, path, timed=timed), ACCURACY: score}
         self._check_limits(before_training=False)
         return self.outcome("complete", bench.reward.score(self._values()))
 
@@ -136,7 +139,7 @@ class _Trial:
         try:
             yield
         finally:
-            self.seconds[part] = time.monotonic() - start
+            self.seconds[part] = self.seconds.get(part, 0.0) + time.monotonic() - start
 
     def outcome(
         self,

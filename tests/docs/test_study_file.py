@@ -16,6 +16,7 @@ from bitwright.control.base import CONTROLLERS, make
 from bitwright.control.reward import METRICS, Reward
 from bitwright.control.settings import Settings
 from bitwright.errors import ConfigError
+from bitwright.quant.names import refusal, traits_of
 from bitwright.quant.transforms import TRANSFORMS
 from bitwright.space.templates import TEMPLATES, stages_of
 from bitwright.space.units import UNITS
@@ -184,6 +185,24 @@ def test_every_yaml_block_is_a_study(papers):
                 assert target.supports(method, role) is None
 
 
+def test_every_transforms_widths_are_told(papers):
+    rows = {row[0].strip("` "): row for row in rows_of(papers[PAGE].section("## Quantization"))}
+
+    for name in TRANSFORMS:
+        spans = {
+            role: f"{bits[0]} to {bits[-1]}" if len(bits) > 1 else str(bits[0])
+            for role in ("weight", "activation")
+            if (bits := traits_of(name).bits(role))
+        }
+        same = len(spans) == 2 and len(set(spans.values())) == 1
+        told = (
+            spans["weight"]
+            if same
+            else ", ".join(f"{role}s {span}" for role, span in spans.items())
+        )
+        assert rows[name][2].strip(" |") == told, name
+
+
 def test_what_the_target_refuses_is_told(papers):
     from bitwright.quant.spec import Method
 
@@ -197,7 +216,8 @@ def test_what_the_target_refuses_is_told(papers):
         for name in TRANSFORMS
         for bits in range(1, 9)
         for grain in ("tensor", "channel")
-        if target.supports(method := Method.parse(f"{name}:{bits}:{grain}"), "weight")
+        if refusal(method := Method.parse(f"{name}:{bits}:{grain}"), "weight") is None
+        and target.supports(method, "weight")
     ]
     assert refused == ["affine:8:channel"]
 

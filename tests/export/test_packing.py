@@ -17,20 +17,20 @@ from bitwright.testing.integer_models import random_model
 
 def grid_of(method: Method) -> Grid:
     codes = code_range(method, "weight", signed=True)
-    return Grid(np.float32(1), np.int32(0), method.bits, codes.low, codes.high)
+    levels = None if codes.levels is None else np.array(codes.levels, np.int32)
+    return Grid(np.float32(1), np.int32(0), method.bits, codes.low, codes.high, levels)
 
 
 @given(
-    transform=st.sampled_from(["uniform", "lsq", "affine"]),
-    bits=st.integers(1, 8),
+    transform=st.sampled_from(["uniform", "lsq", "affine", "apot", "dorefa", "logarithmic"]),
+    bits=st.integers(2, 8),
     shape=st.lists(st.integers(1, 7), min_size=1, max_size=4),
     seed=st.integers(0, 99),
 )
 def test_codes_come_back(transform: str, bits: int, shape: list[int], seed: int) -> None:
     grid = grid_of(Method(transform, bits, per_channel=False))
-    step = 2 if (bits, grid.high - grid.low) == (1, 2) else 1
-    steps = (grid.high - grid.low) // step
-    codes = np.random.default_rng(seed).integers(0, steps + 1, shape) * step + grid.low
+    rng = np.random.default_rng(seed)
+    codes = grid.on_level(rng.integers(grid.low, grid.high + 1, shape))
     data = pack(codes.astype(np.int8), grid)
     assert len(data) == -(-codes.size * bits // 8)
     assert np.array_equal(unpack(data, grid, codes.shape), codes)
@@ -51,7 +51,7 @@ def test_a_code_off_the_grid_is_refused(bits: int, code: int) -> None:
 
 
 def test_a_grid_too_wide_for_its_bits_is_refused() -> None:
-    with pytest.raises(ExportError, match="do not fit 2 bits"):
+    with pytest.raises(ExportError, match="8 levels from -4 to 3 do not fit 2 bits"):
         pack(np.zeros(3, np.int8), Grid(np.float32(1), np.int32(0), 2, -4, 3))
 
 

@@ -10,6 +10,7 @@ import pytest
 from bitwright.errors import ConfigError
 from bitwright.export.runtime import load
 from bitwright.graph import GraphBuilder
+from bitwright.quant.names import TRANSFORMS, refusal
 from bitwright.quant.spec import ROLES, Method, Role
 from bitwright.targets.base import TARGETS, Target
 from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
@@ -26,9 +27,12 @@ def test_it_is_registered_by_its_name() -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("bits", range(1, 9))
-@pytest.mark.parametrize("transform", ["uniform", "affine", "lsq", "power_of_two"])
-def test_integers_of_one_to_eight_bits_are_supported(transform: str, bits: int, role: Role) -> None:
-    assert OnnxRuntimeCpu().supports(Method(transform, bits, per_channel=False), role) is None
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_integers_are_supported_at_every_width_that_the_transform_has(
+    transform: str, bits: int, role: Role
+) -> None:
+    method = Method(transform, bits, per_channel=False)
+    assert OnnxRuntimeCpu().supports(method, role) == refusal(method, role)
 
 
 def test_weights_may_have_a_grid_per_channel_activations_not() -> None:

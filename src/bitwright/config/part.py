@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from bitwright.errors import ConfigError
-from bitwright.quant.names import TRANSFORMS
+from bitwright.quant.names import TRANSFORMS, refusal
 from bitwright.quant.spec import Method, Role
 
 
@@ -30,6 +30,9 @@ def _method(value: Any, role: Role) -> Any:
         method = Method.parse(value, role)
         if method.quantized:
             TRANSFORMS.require(method.transform)
+            reason = refusal(method, role)
+            if reason:
+                raise ConfigError(f"method '{method}': {reason}")
         return str(method)
     except ConfigError as error:
         raise ValueError(str(error)) from error  # pydantic adds the place

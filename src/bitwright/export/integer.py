@@ -10,6 +10,8 @@ All arithmetic is exact on an integer-only processor:
 - ``code = clip(round(acc * multiplier / 2**shift) + zero_point, low, high)`` with a 31-bit
   multiplier and a shift per output channel, the product in int64, ties to even (as IEEE 754 and
   ONNX QuantizeLinear round).
+- Where an activation's grid has uneven levels, a table then takes the code to the nearest level,
+  which is a code too.
 - A sum (residual) rescales both operands by their own multiplier to a common shift, adds in int64,
   rounds once.
 - A product (squeeze-excite) multiplies the two centred codes and rescales once. An average sums and
@@ -24,6 +26,7 @@ import numpy.typing as npt
 
 from bitwright.errors import ExportError
 from bitwright.graph import Graph, Node
+from bitwright.quant.levels import evenly_spaced, nearest
 
 Array = npt.NDArray[np.generic]
 
@@ -34,7 +37,8 @@ class Grid:
 
     `scale` (float32) and `zero_point` (int32) have shape () for the whole tensor or (C,) for its
     channels (axis 0 of a weight, axis 1 of an activation batch). Codes lie in low..high inclusive;
-    `bits` is what one takes packed.
+    `bits` is what one takes packed. `levels` are the codes in use, in order: (K,), or (C, K) where
+    each channel of a weight has its own; None where every code is in use.
     """
 
     scale: npt.NDArray[np.float32]
@@ -42,6 +46,36 @@ class Grid:
     bits: int
     low: int
     high: int
+    levels: npt.NDArray[np.int32] | None = None
+
+    @property
+    def uneven(self) -> bool:
+        """Whether a table is needed to tell the levels: they are not equally far apart."""
+        return self.levels is not None and not evenly_spaced(self.levels)
+
+    @property
+    def gap(self) -> int:
+        """The distance between neighbouring levels that are evenly spaced."""
+        return 1 if self.levels is None else int(self.levels[1] - self.levels[0])
+
+    def table(self) -> npt.NDArray[np.int64]:
+        """The level nearest to each code from low to high: (codes,), or (C, codes)."""
+        codes = np.arange(self.low, self.high + 1)
+        if self.levels is None:
+            return codes
+        zero = int(self.zero_point.flat[0])  # the same for all channels where levels are given
+        return nearest(self.levels, self.low, self.high, zero)
+
+    def on_level(self, codes: npt.NDArray[np.integer], *, axis: int = 0) -> npt.NDArray[np.int32]:
+        """Codes within low..high moved to the nearest level; channels lie along `axis`."""
+        if self.levels is None:
+            return codes.astype(np.int32)
+        table = self.table().astype(np.int32)
+        if table.ndim == 1:
+            return np.asarray(table[codes - self.low])
+        spread = [1] * codes.ndim
+        spread[axis] = -1
+        return np.asarray(table[np.arange(len(table)).reshape(spread), codes - self.low])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from bitwright.errors import ExportError
 from bitwright.export import reference
 from bitwright.export.integer import Array, Grid, IntegerModel, Layer
 from bitwright.export.names import INPUT, OUTPUT
-from bitwright.export.packing import code_step, pack_fields, to_fields
+from bitwright.export.packing import pack_fields, to_fields
 
 OPSET, IR_VERSION = 25, 13  # the first that know INT2
 SMALLEST_MEAN, LARGEST_MEAN = 2.0**-32, 256.0  # beyond these ONNX Runtime's kernel fails as it runs
@@ -208,43 +208,80 @@ class _Writer:
     def _codes_at_their_bits(self, layer: Layer) -> str:
         """The name of the layer's int8 codes as its grid has them, stored at their bits."""
         codes, grid = layer.kernel.codes, layer.kernel.grid
-        fields = to_fields(codes, grid)  # also proves that every code lies on the grid
+        fields = to_fields(codes, grid)  # also proves that every code is a level of the grid
         if grid.bits == 8:
             return self._constant(codes, shared=False)
+        if grid.levels is not None and grid.uneven:
+            if -(-codes.size * grid.bits // 8) + grid.levels.size >= codes.size:
+                return self._constant(codes, shared=False)
+            return self._looked_up(fields, grid, grid.levels.astype(np.int8))
         if grid.bits == 4 and grid.low >= -8 and grid.high <= 7:
             stored = self._packed(codes, TensorProto.INT4, 4)
             return self._node("Cast", stored, to=TensorProto.INT8)
         if grid.bits == 2 and grid.low >= -2 and grid.high <= 1:
             stored = self._packed(codes, TensorProto.INT2, 2)
             return self._node("Cast", stored, to=TensorProto.INT8)
-        return self._unpacked(fields, grid)
+        counts = self._unpacked(fields, grid.bits, grid.gap)
+        whole = self._node("Add", counts, self._constant(np.array(grid.low, np.int32)))
+        return self._node("Cast", whole, to=TensorProto.INT8)
 
-    def _unpacked(self, fields: npt.NDArray[np.uint8], grid: Grid) -> str:
-        """Codes of a width that ONNX has no type for: a stream of bits times their values."""
-        stream = np.frombuffer(pack_fields(fields, grid.bits), np.uint8).reshape(-1, 1)
+    def _looked_up(
+        self, fields: npt.NDArray[np.uint8], grid: Grid, levels: npt.NDArray[np.int8]
+    ) -> str:
+        """Codes as their levels' numbers and a table, one for all channels or one for each."""
+        table = self._constant(levels)
+        kind = {4: TensorProto.UINT4, 2: TensorProto.UINT2}.get(grid.bits)
+        if kind is None:
+            numbers = self._unpacked(fields, grid.bits, 1)
+        else:
+            stored = self._packed(fields, kind, grid.bits)
+            numbers = self._node("Cast", stored, to=TensorProto.INT32)
+        if levels.ndim == 1:
+            return self._node("Gather", table, numbers)
+        rows = self._node("Reshape", numbers, self._constant(np.array([len(fields), -1])))
+        found = self._node("GatherElements", table, rows, axis=1)
+        return self._node("Reshape", found, self._constant(np.array(fields.shape)))
+
+    def _unpacked(self, fields: npt.NDArray[np.uint8], bits: int, gap: int) -> str:
+        """Numbers (int32) of any width, `gap` for each count: a stream of bits times their values.
+
+        ONNX has types of 2, 4 and 8 bits only.
+        """
+        stream = np.frombuffer(pack_fields(fields, bits), np.uint8).reshape(-1, 1)
         places = self._constant(np.arange(8, dtype=np.uint8))
         shifted = self._node("BitShift", self._constant(stream), places, direction="RIGHT")
-        bits = self._node("BitwiseAnd", shifted, self._constant(np.array(1, np.uint8)))
-        count = fields.size * grid.bits
+        planes = self._node("BitwiseAnd", shifted, self._constant(np.array(1, np.uint8)))
+        count = fields.size * bits
         if count % 8:
-            flat = self._node("Reshape", bits, self._constant(np.array([-1])))
+            flat = self._node("Reshape", planes, self._constant(np.array([-1])))
             ends = self._constant(np.array([0])), self._constant(np.array([count]))
-            bits = self._node("Slice", flat, *ends)
-        shape = self._constant(np.array([*fields.shape, grid.bits]))
-        values = self._constant(code_step(grid) << np.arange(grid.bits, dtype=np.uint8))
-        whole = self._node("MatMulInteger", self._node("Reshape", bits, shape), values)
-        offset = self._node("Cast", whole, to=TensorProto.INT8)
-        return self._node("Add", offset, self._constant(np.array(grid.low, np.int8)))
+            planes = self._node("Slice", flat, *ends)
+        shape = self._constant(np.array([*fields.shape, bits]))
+        values = self._constant(gap << np.arange(bits, dtype=np.uint8))
+        return self._node("MatMulInteger", self._node("Reshape", planes, shape), values)
 
     def _quantize(self, real: str, name: str, grid: Grid) -> _Codes:
         scale, zero_point = self._grid(name, grid)
         codes = self._node("QuantizeLinear", real, scale, zero_point)
+        if grid.uneven:
+            return _Codes(self._on_levels(codes, name, grid), scale, zero_point)
         # Narrow grids by integer Min: a float Clip would keep the layers around it in float.
         if grid.high < 255:
             codes = self._node("Min", codes, self._constant(np.array(grid.high, np.uint8)))
         if grid.low > 0:
             codes = self._node("Max", codes, self._constant(np.array(grid.low, np.uint8)))
         return _Codes(codes, scale, zero_point)
+
+    def _on_levels(self, codes: str, name: str, grid: Grid) -> str:
+        """A layer's codes moved to their levels; the table clips as well."""
+        clipped = np.clip(np.arange(256), grid.low, grid.high)
+        table = self._constant(grid.on_level(clipped).astype(np.uint8))
+        # Flat, by GatherElements: on codes of one byte Gather takes seven times as long.
+        flat = self._node("Reshape", codes, self._constant(np.array([-1])))
+        numbers = self._node("Cast", flat, to=TensorProto.INT32)
+        found = self._node("GatherElements", table, numbers)
+        shape = self._constant(np.array([-1, *self._model.graph.node(name).shape]))
+        return self._node("Reshape", found, shape)
 
     def _grid(self, name: str, grid: Grid) -> tuple[str, str]:
         """The names of an activation grid's scale and zero point."""

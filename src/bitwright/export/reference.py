@@ -235,7 +235,7 @@ def _requantize(values: list[Ints], rescales: tuple[Rescale, ...], grid: Grid) -
         total = total + value * _channels(multiplier, rank)
     code = round_shift(total, _channels(shift, rank))
     code += _channels(grid.zero_point, rank)
-    return np.clip(code, grid.low, grid.high, out=code).astype(np.uint8)
+    return grid.on_level(np.clip(code, grid.low, grid.high, out=code), axis=1).astype(np.uint8)
 
 
 def _channels(numbers: AnyInts, rank: int) -> AnyInts:

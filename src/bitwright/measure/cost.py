@@ -4,11 +4,14 @@ import math
 
 from bitwright.errors import ExportError
 from bitwright.graph import Graph, Node
+from bitwright.quant.grids import code_range
+from bitwright.quant.levels import evenly_spaced
+from bitwright.quant.names import traits_of
 from bitwright.quant.spec import Method
 
-AFFINE = frozenset({"affine"})  # the transforms whose weights have zero points
 BYTES_PER_BIAS = 4
 BYTES_PER_LOGIT = 4
+BYTES_PER_TABLE = 256  # a level for each uint8 code
 
 
 def costs(graph: Graph) -> dict[str, int]:
@@ -36,11 +39,19 @@ def macs(graph: Graph, node: Node) -> int:
 
 
 def bitops(graph: Graph, node: Node) -> int:
-    """The layer's MACs, each counted as weight bits x input bits."""
+    """The layer's MACs, each counted as weight bits x input bits.
+
+    Uneven levels count 8: what is multiplied is their codes, looked up.
+    """
     if node.weight is None:
         return 0
     incoming = activation_method(graph, graph.node(node.inputs[0]))
-    return macs(graph, node) * node.weight.bits * incoming.bits
+    return macs(graph, node) * _multiplied_bits(node.weight) * _multiplied_bits(incoming)
+
+
+def _multiplied_bits(method: Method) -> int:
+    even = not method.quantized or traits_of(method.transform).levels == "even"
+    return method.bits if even else 8
 
 
 def parameters(graph: Graph, node: Node) -> int:
@@ -74,16 +85,40 @@ def packed_bytes(graph: Graph) -> int:
         if node.activation is not None:
             grids = node.shape[0] if node.activation.per_channel else 1
             total += packed_grid_bytes(node.activation, grids=grids)
-    return total
+    return total + packed_table_bytes(graph)
 
 
 def packed_weight_bytes(method: Method, *, weights: int, grids: int, biases: int) -> int:
-    """A layer's packed bytes: weights at their bits, 4 per scale and bias, 1 per zero point."""
+    """A layer's packed bytes: its kernel, 4 per scale and bias, 1 per zero point.
+
+    A kernel takes its bits. One with uneven levels takes a byte for each of them too, or, where
+    that comes to no more, a byte for each weight and no table.
+    """
     kernel = -(-weights * method.bits // 8)
     if not method.quantized:
         return kernel + BYTES_PER_BIAS * biases
-    zero_points = grids if method.transform in AFFINE else 0
+    kernel = min(kernel + weight_levels(method, grids), weights) if method.bits < 8 else weights
+    zero_points = grids if traits_of(method.transform).zero_points else 0
     return kernel + 4 * grids + BYTES_PER_BIAS * biases + zero_points
+
+
+def weight_levels(method: Method, grids: int) -> int:
+    """How many levels a table holds for a layer's weights; 0 where they are even."""
+    if traits_of(method.transform).levels == "learned":
+        return int(2**method.bits * grids)
+    levels = code_range(method, "weight", signed=True).levels
+    return 0 if levels is None or evenly_spaced(levels) else len(levels)
+
+
+def packed_table_bytes(graph: Graph) -> int:
+    """The tables that take codes to uneven levels of activations, each counted once."""
+    tables = {
+        (node.activation.transform, node.activation.bits, node.signed): BYTES_PER_TABLE
+        for node in graph.nodes
+        if node.activation is not None and node.activation.quantized and not node.gate
+        if code_range(node.activation, "activation", signed=node.signed).levels is not None
+    }
+    return sum(tables.values())
 
 
 def packed_grid_bytes(method: Method, *, grids: int) -> int:

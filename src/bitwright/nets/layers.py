@@ -17,6 +17,7 @@ from bitwright.errors import ExportError
 from bitwright.export.integer import Grid, Layer, Rescale
 from bitwright.export.reference import rescale_for, rescales_for_sum
 from bitwright.graph import Graph, Node
+from bitwright.quant.grids import gate_method
 from bitwright.quant.norm import Norm, normalise
 from bitwright.quant.spec import Method, Role
 from bitwright.quant.transforms import Place, Quantizer, transform_of
@@ -64,9 +65,11 @@ def output_quantizer(node: Node) -> nn.Module:
         return nn.Identity()
     if not node.activation.quantized:
         return FullPrecision(signed=node.signed, gate=node.gate)
-    place = Place(node.activation, "activation", node.signed, node.shape[0])
     if node.gate:
-        return GateQuantizer(place)
+        return GateQuantizer(
+            Place(gate_method(node.activation), "activation", False, node.shape[0])
+        )
+    place = Place(node.activation, "activation", node.signed, node.shape[0])
     return transform_of(node.activation).quantizer(place)
 
 
@@ -130,13 +133,7 @@ class WeightLayer(NodeLayer):
         if not isinstance(self.quantize_weight, Quantizer):
             raise self._no_integer_form("its weights are in full precision")
         grid = self.quantize_weight.grid()
-        return Grid(
-            self.weight_step().detach().cpu().numpy(),
-            grid.zero_point,
-            grid.bits,
-            grid.low,
-            grid.high,
-        )
+        return dataclasses.replace(grid, scale=self.weight_step().detach().cpu().numpy())
 
     @torch.no_grad()
     def to_integer(self, *grids: Grid) -> Layer:
@@ -147,8 +144,7 @@ class WeightLayer(NodeLayer):
         spread = (-1,) + (1,) * (weight.ndim - 1) if grid.scale.ndim else ()
         scale, zero = grid.scale.reshape(spread), grid.zero_point.reshape(spread)
         ratio = weight.detach().cpu().double().numpy() / scale
-        binary = self.quantize_weight.place.codes.binary  # type: ignore[union-attr]
-        codes = np.where(ratio >= 0, 1, -1) if binary else np.rint(ratio) + zero
+        codes = grid.on_level((np.rint(ratio) + zero).astype(np.int32))
         unit = source.scale.astype(np.float64) * grid.scale.astype(np.float64)
         whole = np.rint(bias.detach().cpu().double().numpy() / unit)
         output = self.output_grid()

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bitwright.quant.names import refusal
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
 from bitwright.targets.base import Target
@@ -36,6 +37,9 @@ class OnnxRuntimeCpu(Target):
             if self._allow_unquantized:
                 return None
             return "the target computes in integers of at most 8 bits; take 1 to 8 bits"
+        reason = refusal(method, role)
+        if reason:
+            return reason
         if role == "activation" and method.per_channel:
             one = dataclasses.replace(method, per_channel=False)
             return f"integer convolution needs one scale for its whole input; take {one}"

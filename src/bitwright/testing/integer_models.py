@@ -1,5 +1,6 @@
 """Integer models with random numbers for any graph, to test exporters and targets with."""
 
+import dataclasses
 import math
 from typing import Any
 
@@ -7,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bitwright.export.integer import Grid, IntegerModel, Layer
-from bitwright.export.packing import code_step
 from bitwright.export.reference import rescale_for, rescales_for_sum, trace
 from bitwright.graph import Graph, Node
-from bitwright.quant.grids import code_range
+from bitwright.quant.grids import code_range, gate_method
+from bitwright.quant.names import traits_of
 from bitwright.quant.spec import Method
 
 SPREAD = 2.5  # a grid's half range, in root mean squares of what falls on it: few codes saturate
@@ -74,8 +75,7 @@ def _weighted_layer(
     assert node.weight is not None
     shape = model.graph.weight_shape(node)
     grid = _weight_grid(node.weight, shape[0], rng)
-    step = code_step(grid)
-    codes = rng.integers(0, (grid.high - grid.low) // step + 1, shape) * step + grid.low
+    codes = grid.on_level(rng.integers(grid.low, grid.high + 1, shape))
     centred = codes - grid.zero_point.reshape(-1, *[1] * (len(shape) - 1))
     spread = float(np.sqrt(np.mean(centred**2.0))) * math.sqrt(math.prod(shape[1:]))
     rms_sum = spread * float(inputs.std()) + 1e-3
@@ -96,19 +96,27 @@ def _weight_grid(method: Method, channels: int, rng: np.random.Generator) -> Gri
     scale = _snapped(rng.uniform(0.5, 1.5, shape) * 0.2 / 2**method.bits, method)
     affine = method.transform == "affine"
     zero = rng.integers(codes.low, codes.high + 1, shape) if affine else np.zeros(shape)
-    return _grid(scale, zero, method.bits, (codes.low, codes.high))
+    levels = None if codes.levels is None else np.array(codes.levels, np.int32)
+    if traits_of(method.transform).levels == "learned":
+        drawn = rng.integers(codes.low, codes.high + 1, (*shape, 2**method.bits))
+        levels = np.sort(drawn, axis=-1).astype(np.int32)
+    grid = _grid(scale, zero, method.bits, (codes.low, codes.high))
+    return dataclasses.replace(grid, levels=levels)
 
 
 def _output(node: Node, real_rms: float, rng: np.random.Generator) -> Grid:
     assert node.activation is not None
-    codes = code_range(node.activation, "activation", signed=node.signed)
+    method = gate_method(node.activation) if node.gate else node.activation
+    codes = code_range(method, "activation", signed=node.signed)
     ends = (codes.low, codes.high)
     if node.gate:
-        return _grid(1 / codes.high, 0, node.activation.bits, ends)
+        return _grid(1 / codes.high, 0, method.bits, ends)
     half_range = max((codes.high - codes.low) / (2 if node.signed else 1), 1)
     spread = SPREAD if node.activation.bits > 2 else NARROW_SPREAD
     scale = _snapped(real_rms * spread / half_range * rng.uniform(0.8, 1.2), node.activation)
-    return _grid(scale, codes.zero_point, node.activation.bits, ends)
+    grid = _grid(scale, codes.zero_point, node.activation.bits, ends)
+    levels = None if codes.levels is None else np.array(codes.levels, np.int32)
+    return dataclasses.replace(grid, levels=levels)
 
 
 def _snapped(scale: npt.ArrayLike, method: Method) -> npt.ArrayLike:

@@ -12,14 +12,17 @@ from hypothesis.extra import numpy as hnp
 
 from bitwright.errors import ConfigError
 from bitwright.quant.grids import code_range
+from bitwright.quant.names import refusal
 from bitwright.quant.spec import Method, Role
 from bitwright.quant.transforms import TRANSFORMS, Place, Quantizer, transform_of
+from bitwright.quant.transforms.base import SMALLEST_STEP, rows_of
 from bitwright.quant.transforms.fixed import FullPrecision, GateQuantizer
 
 SCALE_TOLERANCE = 2e-6  # relative: a step passes through log and exp, sums run in another order
 GRAINS = ("tensor", "channel")
 NAMES = tuple(TRANSFORMS)
-LEARNED = ("lsq", "power_of_two")
+LEARNED = ("apot", "logarithmic", "lsq", "pact", "power_of_two")
+MOVED = 1  # code that a learned level may lie off: clusters are sums taken in another order
 Floats = npt.NDArray[np.float32]
 
 
@@ -50,6 +53,7 @@ PLACES = [
     for name, bits, grain, (role, signed) in itertools.product(
         NAMES, range(1, 9), GRAINS, [("weight", True), ("activation", True), ("activation", False)]
     )
+    if refusal(Method(name, bits, grain == "channel"), role) is None
 ]
 
 
@@ -68,6 +72,10 @@ def test_the_first_forward_pass_is_the_reference(where: Place) -> None:
     np.testing.assert_allclose(grid.scale, expected.scale, rtol=SCALE_TOLERANCE)
     np.testing.assert_array_equal(grid.zero_point, expected.zero_point)
     assert (grid.bits, grid.low, grid.high) == (expected.bits, expected.low, expected.high)
+    if expected.levels is not None:
+        assert grid.levels is not None
+        learned = where.method.transform == "codebook"
+        np.testing.assert_allclose(grid.levels, expected.levels, atol=MOVED if learned else 0)
     assert grid.scale.dtype == np.float32
     assert grid.zero_point.dtype == np.int32
     assert grid.scale.shape == grid.zero_point.shape == ((5,) if where.method.per_channel else ())
@@ -79,7 +87,8 @@ def test_the_first_forward_pass_is_the_reference(where: Place) -> None:
     np.testing.assert_array_equal(out, ((quantized.codes - zero) * scale).astype(np.float32))
     assert quantized.codes.min() >= grid.low
     assert quantized.codes.max() <= grid.high
-    assert len(np.unique(quantized.codes)) <= 2**where.method.bits
+    for row in np.atleast_2d(rows_of(quantized.codes, where)):
+        assert len(np.unique(row)) <= 2**where.method.bits
     if where.role == "activation" and not where.signed:
         assert out.min() >= 0
     if where.role == "weight":
@@ -88,7 +97,12 @@ def test_the_first_forward_pass_is_the_reference(where: Place) -> None:
         assert 0 <= grid.low < grid.high <= 255
 
 
-@pytest.mark.parametrize("where", PLACES, ids=label)
+def bends(where: Place) -> bool:
+    """Whether values are bent before they are rounded: a second time bends them once more."""
+    return where.method.transform == "dorefa" and where.role == "weight"
+
+
+@pytest.mark.parametrize("where", [where for where in PLACES if not bends(where)], ids=label)
 def test_what_lies_on_the_grid_stays_where_it_is(where: Place) -> None:
     quantizer = transform_of(where.method).quantizer(where).eval()
     with torch.no_grad():
@@ -128,16 +142,13 @@ def test_power_of_two_steps_are_powers_of_two(where: Place) -> None:
     assert (mantissas == 0.5).all()
 
 
-@pytest.mark.parametrize("role", ["weight", "activation"])
-@pytest.mark.parametrize("grain", GRAINS)
-@pytest.mark.parametrize("bits", [1, 3, 8])
-@pytest.mark.parametrize("name", NAMES)
-def test_learned_steps_get_a_gradient_and_the_others_have_none(
-    name: str, bits: int, grain: str, role: Role
-) -> None:
-    where = place(name, bits, grain, role, signed=True)
+@pytest.mark.parametrize(
+    "where", [where for where in PLACES if where.signed and where.method.bits in (1, 2, 3, 8)]
+)
+def test_learned_steps_get_a_gradient_and_the_others_have_none(where: Place) -> None:
+    name = where.method.transform
     quantizer = transform_of(where.method).quantizer(where)
-    x = torch.from_numpy(sample(role)).requires_grad_()
+    x = torch.from_numpy(sample(where.role)).requires_grad_()
     upstream = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     (quantizer(x) * upstream).sum().backward()
     assert x.grad is not None
@@ -154,17 +165,17 @@ def test_learned_steps_get_a_gradient_and_the_others_have_none(
 @pytest.mark.parametrize("name", LEARNED)
 def test_a_learned_steps_gradient_is_the_losss_slope_along_it(name: str) -> None:
     """All values far outside of the range: there the output is the bound times the step."""
-    where = place(name, 4, "tensor", "weight", signed=True, channels=1)
+    where = place(name, 4, "tensor", "activation", signed=True, channels=1)
     quantizer = transform_of(where.method).quantizer(where)
     x = torch.linspace(-1, 1, 64).view(1, 64)
     quantizer(x)
     quantizer.damping = 1.0
     (parameter,) = quantizer.parameters()
-    step = float(quantizer.step_now().detach())
-    quantizer(torch.full((1, 10), 100 * step)).sum().backward()
-    base = 1.0 if name == "lsq" else float(np.log(2))  # the parameter is a logarithm of the step
+    step, high = float(quantizer.step_now().detach()), float(quantizer.high)
+    quantizer(torch.full((1, 10), 1000 * step)).sum().backward()
+    base = float(np.log(2)) if name == "power_of_two" else 1.0  # it is a logarithm of the step
     assert parameter.grad is not None
-    assert float(parameter.grad) == pytest.approx(10 * 7 * step * base, rel=1e-4)
+    assert float(parameter.grad) == pytest.approx(10 * high * step * base, rel=1e-3)
 
 
 @pytest.mark.parametrize("where", PLACES[::7], ids=label)
@@ -204,15 +215,21 @@ def test_steps_follow_weights_at_once_and_activations_slowly(name: str) -> None:
     assert torch.equal(activations.step_now(), moved)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_dead_channel_breaks_nothing(name: str) -> None:
-    where = place(name, 4, "channel", "weight", signed=True)
+WEIGHTS_OF_CHANNELS = [
+    where
+    for where in PLACES
+    if where.role == "weight" and where.method.per_channel and where.method.bits < 5
+]
+
+
+@pytest.mark.parametrize("where", WEIGHTS_OF_CHANNELS, ids=label)
+def test_a_dead_channel_breaks_nothing(where: Place) -> None:
     x = torch.from_numpy(sample("weight"))
     x[2] = 0
     quantizer = transform_of(where.method).quantizer(where)
     out = quantizer(x.requires_grad_())
     out.sum().backward()
-    assert (out[2] == 0).all()
+    assert out[2].abs().max() <= 2 * SMALLEST_STEP  # odd levels have no zero
     assert out.isfinite().all()
     assert x.grad is not None
     assert x.grad.isfinite().all()
@@ -233,7 +250,7 @@ def test_uniform_weights_leave_the_lowest_code_out() -> None:
     codes = code_range(Method.parse("uniform:8"), "weight", signed=True)
     assert (codes.low, codes.high) == (-127, 127)
     codes = code_range(Method.parse("uniform:2"), "weight", signed=True)
-    assert (codes.low, codes.high, codes.binary) == (-1, 1, False)
+    assert (codes.low, codes.high, codes.levels) == (-1, 1, None)
 
 
 def test_a_gate_ends_at_one() -> None:
@@ -268,3 +285,20 @@ def test_a_quantizer_is_a_module_whose_buffers_move_with_it() -> None:
     where = place("affine", 4, "channel", "weight", signed=True)
     quantizer: Quantizer = transform_of(where.method).quantizer(where)
     assert {name for name, _ in quantizer.named_buffers()} == {"low", "high", "bottom", "top"}
+
+
+@pytest.mark.parametrize(
+    ("text", "role", "reason"),
+    [
+        ("pact:4", "weight", "'pact' is not for weights; its paper .* 'dorefa'"),
+        ("codebook:4", "activation", "'codebook' is not for activations"),
+        ("ternary:3", "weight", "3 bits; transform 'ternary' takes 2 for weights; .*'ternary:2'"),
+        ("binary:2", "weight", "2 bits; transform 'binary' takes 1 for weights"),
+        ("dorefa:1", "weight", "takes 2 to 8 for weights; .*'binary:1'"),
+        ("apot:1", "activation", "takes 2 to 8 for activations; .*'lsq:1'"),
+    ],
+)
+def test_a_width_that_the_mathematics_lacks_is_refused(text: str, role: Role, reason: str) -> None:
+    method = Method.parse(text, role)
+    with pytest.raises(ConfigError, match=reason):
+        transform_of(method).quantizer(Place(method, role, signed=True, channels=2))

@@ -17,9 +17,12 @@ from bitwright.export.integer import Grid
 from bitwright.quant.fake import fake_quantize
 from bitwright.quant.grids import CodeRange, code_range
 from bitwright.quant.lattice import Lattice, Levels
+from bitwright.quant.levels import nearest
+from bitwright.quant.names import Traits
 from bitwright.quant.spec import Method, Role
 
 SMALLEST_STEP = 1e-8  # a step never reaches zero, so that no division does
+SPREAD = 3.0  # root mean squares that the start of a learned range reaches to
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Quantizer(nn.Module, abc.ABC):
     """
 
     follows: ClassVar[bool] = False  # whether `observe` does anything
+    straight: ClassVar[bool] = False  # whether gradients pass outside of the range too
 
     def __init__(self, place: Place) -> None:
         super().__init__()
@@ -70,6 +74,19 @@ class Quantizer(nn.Module, abc.ABC):
         self.register_buffer("low", torch.tensor(float(codes.low - centre)))
         self.register_buffer("high", torch.tensor(float(codes.high - centre)))
         self.damping = 1.0  # of the step's gradient
+        self.levels = Levels.ODD if codes.odd else Levels.EVEN
+        self.table: Tensor | None
+        self.register_buffer("table", self._fixed_table(), persistent=False)
+        if self.table is not None:
+            self.levels = Levels.TABLE
+
+    def _fixed_table(self) -> Tensor | None:
+        """The centred level of each code, where levels are uneven and known from the start."""
+        codes = self.place.codes
+        if codes.levels is None or codes.odd:
+            return None
+        found = nearest(np.array(codes.levels), codes.low, codes.high, codes.zero_point)
+        return torch.from_numpy(found - codes.zero_point).float()
 
     @property
     def step_shape(self) -> tuple[int, ...]:
@@ -86,14 +103,14 @@ class Quantizer(nn.Module, abc.ABC):
 
     def lattice_now(self) -> Lattice:
         """Where values go as things stand; its step has a gradient where it is learned."""
-        levels = Levels.ODD if self.place.codes.binary else Levels.EVEN
-        return Lattice(self.step_now(), self.low, self.high, levels)
+        return Lattice(self.step_now(), self.low, self.high, self.levels, self.table)
 
     @property
     def looks(self) -> bool:
         """Whether a forward pass now does more with its input than move it onto the lattice."""
-        own = type(self).forward is not Quantizer.forward
-        return own or not self.fitted or (self.training and self.follows)
+        own = type(self).forward, type(self).prepared
+        plain = own == (Quantizer.forward, Quantizer.prepared) and not self.straight
+        return not plain or not self.fitted or (self.training and self.follows)
 
     def observe(self, rows: Tensor) -> None:
         """Follows the data in training mode; nothing by default."""
@@ -105,8 +122,13 @@ class Quantizer(nn.Module, abc.ABC):
             x = x.transpose(0, 1)
         if not self.fitted or (self.training and self.follows):
             self._follow(x)
-        out = fake_quantize(x, self.lattice_now(), damping=self.damping)
+        x = self.prepared(x)
+        out = fake_quantize(x, self.lattice_now(), damping=self.damping, straight=self.straight)
         return out.transpose(0, 1) if by_channel else out
+
+    def prepared(self, x: Tensor) -> Tensor:
+        """What is rounded in the place of `x`: by default itself."""
+        return x
 
     @torch.no_grad()
     def _follow(self, x: Tensor) -> None:
@@ -126,13 +148,19 @@ class Quantizer(nn.Module, abc.ABC):
         """The zero point in use, shaped like the step; by default the middle or low end."""
         return torch.full(self.step_shape, self.place.codes.zero_point, dtype=torch.int32)
 
+    def levels_now(self) -> npt.NDArray[np.int32] | None:
+        """The codes that are levels, () or by channel; None where every code is one."""
+        levels = self.place.codes.levels
+        return None if levels is None else np.array(levels, np.int32)
+
     def grid(self) -> Grid:
         """The codes' grid as it stands: what is exported."""
         codes = self.place.codes
         shape = (self.place.channels,) if self.place.method.per_channel else ()
         step = self.step_now().detach().cpu().float().reshape(shape).numpy()
         zero = self.zero_point_now().cpu().reshape(shape).numpy().astype(np.int32)
-        return Grid(step, zero, self.place.method.bits, codes.low, codes.high)
+        bits = self.place.method.bits
+        return Grid(step, zero, bits, codes.low, codes.high, self.levels_now())
 
     def get_extra_state(self) -> dict[str, Any]:
         """Whether the step has been fitted: part of the state dict."""
@@ -149,11 +177,26 @@ def largest(rows: Tensor) -> Tensor:
     return rows.abs().amax(dim=-1, keepdim=rows.ndim > 1)
 
 
+def reach(rows: Tensor) -> Tensor:
+    """Three root mean squares, or the largest magnitude where that is less; shaped as `largest`."""
+    size = rows.square().mean(dim=-1, keepdim=rows.ndim > 1).sqrt()
+    return torch.minimum(SPREAD * size, largest(rows))
+
+
+def step_over(top: Tensor, high: Tensor) -> Tensor:
+    """The step with which `high` steps reach to `top`."""
+    return (top / high.clamp_min(1)).clamp_min(SMALLEST_STEP)
+
+
 class Transform(abc.ABC):
-    """A family of methods: one mathematical map from reals to codes, at any of its bit widths."""
+    """A family of methods: one mathematical map from reals to codes, at any of its bit widths.
+
+    `traits` are read of a transform that is not built in; `names.py` states those of the others.
+    """
 
     name: ClassVar[str]
     paper: ClassVar[str]
+    traits: ClassVar[Traits] = Traits()
 
     @abc.abstractmethod
     def quantizer(self, place: Place) -> Quantizer:
@@ -170,13 +213,13 @@ class Transform(abc.ABC):
         if grid.scale.ndim:
             spread[axis] = -1
         scale, zero = grid.scale.reshape(spread), grid.zero_point.reshape(spread)
-        ratio = x / scale
-        if place.codes.binary:
-            centred = np.where(ratio >= 0, 1.0, -1.0)
+        ratio = np.clip(x / scale, grid.low - zero, grid.high - zero)
+        if place.codes.odd:
+            codes = (2 * np.floor(ratio / 2) + 1 + zero).astype(np.int32)
         else:
-            centred = np.round(np.clip(ratio, grid.low - zero, grid.high - zero))
-        codes = (centred + zero).astype(np.int32)
-        return Quantized((centred * scale).astype(np.float32), codes, grid)
+            codes = grid.on_level((np.round(ratio) + zero).astype(np.int32), axis=axis)
+        value = ((codes - zero) * scale).astype(np.float32)
+        return Quantized(value, codes, grid)
 
 
 def rows_of(x: npt.NDArray[np.float32], place: Place) -> npt.NDArray[np.float32]:
@@ -185,3 +228,22 @@ def rows_of(x: npt.NDArray[np.float32], place: Place) -> npt.NDArray[np.float32]
         return x.reshape(-1)
     rows = x if place.role == "weight" else np.moveaxis(x, 1, 0)
     return rows.reshape(rows.shape[0], -1)
+
+
+def reach_of(x: npt.NDArray[np.float32], place: Place) -> npt.NDArray[np.float32]:
+    """`reach` in NumPy."""
+    rows = rows_of(x, place)
+    size = np.sqrt((rows**2).mean(axis=-1))
+    return np.asarray(np.minimum(SPREAD * size, np.abs(rows).max(axis=-1)))
+
+
+def grid_of(
+    scale: npt.ArrayLike, place: Place, levels: npt.NDArray[np.int32] | None = None
+) -> Grid:
+    """A place's grid with these scales; `levels` where they are learned."""
+    codes = place.codes
+    step = np.maximum(scale, SMALLEST_STEP).astype(np.float32)
+    zero = np.full(step.shape, codes.zero_point, np.int32)
+    if levels is None and codes.levels is not None:
+        levels = np.array(codes.levels, np.int32)
+    return Grid(step, zero, place.method.bits, codes.low, codes.high, levels)

@@ -11,6 +11,7 @@ from bitwright.quant.transforms.base import (
     Place,
     Quantizer,
     Transform,
+    grid_of,
     rows_of,
 )
 
@@ -57,6 +58,4 @@ class Lsq(Transform):
         codes = place.codes
         top = max(1.0, float(codes.high - codes.zero_point))
         mean = np.abs(rows_of(x, place)).mean(axis=-1)
-        scale = np.maximum(2 * mean / np.sqrt(top), SMALLEST_STEP).astype(np.float32)
-        zero = np.full(scale.shape, codes.zero_point, np.int32)
-        return Grid(scale, zero, place.method.bits, codes.low, codes.high)
+        return grid_of(2 * mean / np.sqrt(top), place)

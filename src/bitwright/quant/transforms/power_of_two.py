@@ -13,10 +13,11 @@ from bitwright.quant.transforms.base import (
     Place,
     Quantizer,
     Transform,
-    rows_of,
+    grid_of,
+    reach,
+    reach_of,
+    step_over,
 )
-
-SPREAD = 3.0  # standard deviations that the first range reaches to, as the paper starts weights
 
 
 class PowerOfTwoQuantizer(Quantizer):
@@ -27,12 +28,8 @@ class PowerOfTwoQuantizer(Quantizer):
         self.log2_step = nn.Parameter(torch.zeros(self.step_shape))
 
     def fit(self, rows: Tensor) -> None:
-        """A range of three standard deviations, or the largest magnitude where that is less."""
-        keep = rows.ndim > 1
-        top = rows.abs().amax(dim=-1, keepdim=keep)
-        reach = torch.minimum(SPREAD * rows.square().mean(dim=-1, keepdim=keep).sqrt(), top)
-        step = (reach / self.high.clamp_min(1)).clamp_min(SMALLEST_STEP)
-        self.log2_step.data.copy_(step.log2())
+        """Three standard deviations, as the paper starts weights, or the largest magnitude."""
+        self.log2_step.data.copy_(step_over(reach(rows), self.high).log2())
 
     def step_now(self) -> Tensor:
         """The step: an exact power of two."""
@@ -57,10 +54,6 @@ class PowerOfTwo(Transform):
     def reference_grid(self, x: npt.NDArray[np.float32], place: Place) -> Grid:
         """The grid before any learning."""
         codes = place.codes
-        rows = rows_of(x, place)
-        reach = np.minimum(SPREAD * np.sqrt((rows**2).mean(axis=-1)), np.abs(rows).max(axis=-1))
-        step = np.maximum(reach / max(1, codes.high - codes.zero_point), SMALLEST_STEP)
+        step = np.maximum(reach_of(x, place) / max(1, codes.high - codes.zero_point), SMALLEST_STEP)
         exponents = [math.ceil(math.log2(x)) for x in np.atleast_1d(step)]
-        scale = np.exp2(np.array(exponents, np.float32)).reshape(step.shape).astype(np.float32)
-        zero = np.full(scale.shape, codes.zero_point, np.int32)
-        return Grid(scale, zero, place.method.bits, codes.low, codes.high)
+        return grid_of(np.exp2(np.array(exponents, np.float32)).reshape(step.shape), place)

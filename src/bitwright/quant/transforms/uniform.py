@@ -7,12 +7,13 @@ from torch import Tensor
 
 from bitwright.export.integer import Grid
 from bitwright.quant.transforms.base import (
-    SMALLEST_STEP,
     Place,
     Quantizer,
     Transform,
+    grid_of,
     largest,
     rows_of,
+    step_over,
 )
 
 MOMENTUM = 0.05  # of the running range of activations
@@ -43,7 +44,7 @@ class UniformQuantizer(Quantizer):
 
     def step_now(self) -> Tensor:
         """The range over the number of steps to its end."""
-        return (self.top / self.high.clamp_min(1)).clamp_min(SMALLEST_STEP)
+        return step_over(self.top, self.high)
 
 
 class Uniform(Transform):
@@ -61,7 +62,4 @@ class Uniform(Transform):
         codes = place.codes
         rows = rows_of(x, place)
         top = np.abs(rows).max(axis=-1) if place.signed else np.maximum(rows.max(axis=-1), 0)
-        steps = max(1, codes.high - codes.zero_point)
-        scale = np.maximum(top / np.float32(steps), SMALLEST_STEP).astype(np.float32)
-        zero = np.full(scale.shape, codes.zero_point, np.int32)
-        return Grid(scale, zero, place.method.bits, codes.low, codes.high)
+        return grid_of(top / np.float32(max(1, codes.high - codes.zero_point)), place)

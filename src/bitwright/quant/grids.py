@@ -52,7 +52,8 @@ def code_range(method: Method, role: Role, *, signed: bool) -> CodeRange:
         return _uneven(method, role, signed=signed)
     if role == "activation":
         levels = 2**method.bits
-        return CodeRange(0, levels - 1, levels // 2 if signed else 0)
+        # Of one bit, 0 and 1: with -1 and 0 a sum before a ReLU would have nothing above zero.
+        return CodeRange(0, levels - 1, levels // 2 if signed and method.bits > 1 else 0)
     return _weight_codes(method)
 
 

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test lint clean bench-distill
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -13,7 +13,7 @@ PYTHON ?= # what to build .venv with; by default the first of PYTHONS that is ne
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## Say what there is
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /make \1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /make \1\t/' | expand -t 24
 
 setup: $(STAMP) ## Create .venv and install everything into it; a second run does nothing
 
@@ -30,6 +30,9 @@ lint: setup ## Run the linters, the type checker and the import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench-distill: setup ## Measure what a teacher brings: half an hour on one core, goes on where it stopped
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/distill.py
 
 clean: ## Remove .venv, caches and build products; studies in runs/ stay
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -34,6 +34,7 @@ TINY: dict[str, Any] = {
     "search": {"controller": "random", "options": {"batch": 2}, "iterations": 2},
     "train": {"epochs": 0.5, "images": 256, "batch": 64, "learning_rate": 0.01},
     "final": {"epochs": 2, "images": 256, "batch": 64, "learning_rate": 0.01},
+    "distill": {"where": "nowhere"},
     "baseline": False,
     "device": "cpu",
 }
@@ -58,7 +59,7 @@ def settings() -> Callable[..., Settings]:
     return tiny
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def config() -> Callable[..., StudyConfig]:
     """The smallest study with keys changed, as a value."""
     return lambda **changes: StudyConfig.from_mapping(tiny(**changes))

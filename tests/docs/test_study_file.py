@@ -61,12 +61,13 @@ def model_in(annotation: Any) -> tuple[type[BaseModel] | None, str]:
 
 
 def the_keys() -> Keys:
-    """The study's keys; of `final`, which is a second `train`, only what differs from it."""
+    """The study's keys; of `final` and `distill.train`, further ones of `train`, what differs."""
     keys = keys_of(StudyConfig)
     return {
         key: found
         for key, found in keys.items()
-        if not key.startswith("final.") or found[1] != keys[key.replace("final", "train")][1]
+        if not key.startswith(("final.", "distill.train."))
+        or found[1] != keys[f"train.{key.rpartition('.')[2]}"][1]
     }
 
 

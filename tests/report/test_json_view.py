@@ -29,6 +29,7 @@ def test_one_object_with_the_promised_keys(view):
         "best",
         "final",
         "baseline",
+        "teacher",
         "pareto",
     ]
     assert told["trials"] == {"complete": 35, "infeasible": 3, "failed": 2}

@@ -32,11 +32,11 @@ def test_weights_follow_the_seed_and_leave_the_worlds_generator_alone(
 
 def test_a_budget_of_images_trains_on_so_many(shop: Shop) -> None:
     batches = shop.batches(TrainConfig(images=100, batch=50), seed=3)
-    assert len(batches.images) == 100
+    assert len(batches.rows.unique()) == len(batches.rows) == 100
     assert batches.per_epoch == 2
-    assert torch.equal(batches.images, shop.batches(TrainConfig(images=100), seed=3).images)
-    assert not torch.equal(batches.images, shop.batches(TrainConfig(images=100), seed=4).images)
-    assert len(shop.batches(TrainConfig(images=10**6), seed=3).images) == len(shop.train)
+    assert torch.equal(batches.rows, shop.batches(TrainConfig(images=100), seed=3).rows)
+    assert not torch.equal(batches.rows, shop.batches(TrainConfig(images=100), seed=4).rows)
+    assert len(shop.batches(TrainConfig(images=10**6), seed=3).rows) == len(shop.train)
 
 
 def test_judging_counts_what_is_right_and_leaves_the_mode_as_it_was(

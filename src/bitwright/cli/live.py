@@ -21,6 +21,7 @@ from bitwright.study.watch import Plan, Watcher
 ROWS = 6  # candidates in the live table
 PHASES = {
     "data": "loading data",
+    "teacher": "preparing the teacher",
     "sensitivity": "measuring sensitivity",
     "search": "searching",
     "final": "training the winner",
@@ -215,6 +216,8 @@ def closing(view: StudyView, folder: Folder) -> None:
     """The table at the end, and where everything lies."""
     console = Console()
     console.print(f"{view.study}: {wording.ending(view)}; {wording.tally(view.outcomes)}")
+    if view.teacher:
+        console.print(wording.teacher(view.teacher), markup=False, highlight=False, soft_wrap=True)
     if view.final or view.best:
         console.print(tables.comparison(view))
     if view.final:

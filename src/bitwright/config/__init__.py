@@ -1,6 +1,7 @@
 """A study file as a value: every key, its default and its law; one file for each part of it."""
 
 from bitwright.config.data import AugmentConfig, DataConfig
+from bitwright.config.distill import DistillConfig
 from bitwright.config.mistakes import explain
 from bitwright.config.quantization import PolicyConfig, QuantizationConfig
 from bitwright.config.reward import MetricConfig, RewardConfig
@@ -14,6 +15,7 @@ __all__ = [
     "AugmentConfig",
     "ConvergenceConfig",
     "DataConfig",
+    "DistillConfig",
     "MetricConfig",
     "PolicyConfig",
     "QuantizationConfig",

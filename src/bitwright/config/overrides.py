@@ -8,7 +8,8 @@ import yaml
 from bitwright.config.text import parsed
 from bitwright.errors import ConfigError
 
-SHORT_FORMS = {"data": "name", "space": "template"}  # "data: digits" says "data: {name: digits}"
+# "data: digits" says "data: {name: digits}"
+SHORT_FORMS = {"data": "name", "space": "template", "distill": "where"}
 
 
 def overridden(data: Any, override: str) -> Any:

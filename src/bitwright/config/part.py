@@ -62,6 +62,16 @@ Texts = Annotated[
     BeforeValidator(_listed, json_schema_input_type=str | tuple[str, ...]),
     Field(min_length=1),
 ]
+Numbers = Annotated[
+    tuple[float, ...],
+    BeforeValidator(_listed, json_schema_input_type=float | tuple[float, ...]),
+    Field(min_length=1),
+]
+Positives = Annotated[
+    tuple[Annotated[float, Field(gt=0)], ...],
+    BeforeValidator(_listed, json_schema_input_type=float | tuple[float, ...]),
+    Field(min_length=1),
+]
 WeightMethod = Annotated[str, BeforeValidator(_weight_method)]
 ActivationMethod = Annotated[str, BeforeValidator(_activation_method)]
 WeightMethods = Annotated[

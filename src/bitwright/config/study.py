@@ -8,6 +8,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from bitwright.config.data import DataConfig
+from bitwright.config.distill import DistillConfig
 from bitwright.config.mistakes import explain
 from bitwright.config.overrides import SHORT_FORMS, overridden
 from bitwright.config.part import Part
@@ -47,6 +48,8 @@ class StudyConfig(Part):
     final: TrainConfig = TrainConfig(epochs=10)
     """The winner's and the baseline's training."""
 
+    distill: DistillConfig = DistillConfig()
+
     baseline: bool = True
     """Train the hand-made 8-bit network too, with the winner's budget, to compare with."""
 
@@ -68,6 +71,11 @@ class StudyConfig(Part):
     @classmethod
     def _space_by_template(cls, value: Any) -> Any:
         return _spelt_out("space", value)
+
+    @field_validator("distill", mode="before", json_schema_input_type=str | DistillConfig)
+    @classmethod
+    def _distill_by_where(cls, value: Any) -> Any:
+        return _spelt_out("distill", value)
 
     @classmethod
     def from_mapping(cls, data: Any, *, source: str = "study") -> "StudyConfig":

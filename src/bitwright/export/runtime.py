@@ -38,7 +38,7 @@ def open_session(path: Path | str, *, threads: int = 1) -> "onnxruntime.Inferenc
         options.add_session_config_entry("session.x64quantprecision", "1")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except _load_errors() as error:
+    except run_errors() as error:
         raise TargetError(
             f"'{path}' cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}; "
             "export it again, or update onnxruntime"
@@ -108,8 +108,8 @@ def as_batch(x: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.uint
     return np.ascontiguousarray(x)
 
 
-def _load_errors() -> tuple[type[Exception], ...]:
-    """What ONNX Runtime raises for a file that it cannot run; they share no base of their own."""
+def run_errors() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises for a model that it cannot run; they share no base of their own."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     return (

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from bitwright.export.integer import Grid, IntegerModel, Layer
-from bitwright.graph import Graph
+from bitwright.graph import Graph, Node
 from bitwright.nets.layers import ConvNorm, NodeLayer, WeightLayer, layer_for
 
 
@@ -23,6 +23,7 @@ class QuantNet(nn.Module):
         self.layers = nn.ModuleDict({node.name: layer_for(node, graph) for node in graph.nodes[1:]})
         self._source = self._grid_sources()
         self._last_use = {name: node.name for node in graph.nodes for name in node.inputs}
+        (self._before_last,) = graph.output.inputs  # only a fully connected layer gives logits
 
     def _grid_sources(self) -> dict[str, str]:
         """For each node, the node whose quantizer its output's grid comes from."""
@@ -50,19 +51,28 @@ class QuantNet(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         """Logits (N, classes) of images given as codes 0 to 255."""
+        return self.classify(self.features(codes))
+
+    def features(self, codes: Tensor) -> Tensor:
+        """What the last layer sees of images given as codes: (N, C), or a map (N, C, H, W)."""
         value = (codes.float() - self.input_zero) * self.input_step
         values = {"input": value.contiguous(memory_format=torch.channels_last)}
-        for node in self.graph.nodes[1:]:
-            layer = self.layers[node.name]
-            inputs = [values[name] for name in node.inputs]
-            if isinstance(layer, WeightLayer) and self._rounds_bias(layer):
-                values[node.name] = layer(*inputs, self._step(node.inputs[0]))
-            else:
-                values[node.name] = layer(*inputs)
+        for node in self.graph.nodes[1:-1]:
+            values[node.name] = self._output_of(node, [values[name] for name in node.inputs])
             for name in node.inputs:
                 if self._last_use[name] == node.name:
                     values.pop(name, None)
-        return values[self.graph.output.name].float()
+        return values[self._before_last]
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Logits (N, classes) of what `features` gave."""
+        return self._output_of(self.graph.output, [features]).float()
+
+    def _output_of(self, node: Node, inputs: list[Tensor]) -> Tensor:
+        layer = self.layers[node.name]
+        if isinstance(layer, WeightLayer) and self._rounds_bias(layer):
+            return layer(*inputs, self._step(node.inputs[0]))  # type: ignore[no-any-return]
+        return layer(*inputs)  # type: ignore[no-any-return]
 
     def _rounds_bias(self, layer: WeightLayer) -> bool:
         return not self.training or (isinstance(layer, ConvNorm) and layer.frozen)

@@ -35,6 +35,7 @@ def render(view: StudyView) -> str:
         Part("search", "The search", sections.plots(rewards, sections.effort(view))),
         Part("winner", "The winner", sections.winner(view)),
         Part("sensitivity", "Sensitivity", sections.plots(heat_maps) + sections.removed(view)),
+        Part("teacher", "The teacher", sections.teacher(view)),
         Part("training", "Training", sections.plots(training)),
         Part("proof", "Proof", sections.proof(view)),
         Part("trials", "Trials", sections.trials(view)),

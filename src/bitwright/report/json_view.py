@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any, get_args
 
 from bitwright.records import Outcome, Policy, State, encode
-from bitwright.study.view import Entry, StudyView
+from bitwright.study.view import Entry, StudyView, TeacherEntry
 
 
 def as_json(view: StudyView) -> dict[str, Any]:
@@ -19,6 +19,7 @@ def as_json(view: StudyView) -> dict[str, Any]:
         "best": _entry(view.best),
         "final": _entry(view.final),
         "baseline": _entry(view.baseline),
+        "teacher": _teacher(view.teacher),
         "pareto": [_entry(entry) for entry in view.pareto],
     }
 
@@ -56,6 +57,16 @@ def _entry(entry: Entry | None) -> dict[str, Any] | None:
         "genome": encode(entry.genome),
         "policy": _policy(entry.policy),
         "model": entry.model,
+    }
+
+
+def _teacher(entry: TeacherEntry | None) -> dict[str, Any] | None:
+    if entry is None:
+        return None
+    return {
+        "source": entry.source,
+        "accuracy": _finite(entry.accuracy),
+        "spent_seconds": _finite(entry.spent_seconds),
     }
 
 

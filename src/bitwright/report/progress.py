@@ -152,30 +152,33 @@ def _annotate_end(look: dict[str, Any], last: int, ending: str) -> None:
 
 def training(view: StudyView) -> tuple[Plot, ...]:
     """Training loss and held-out accuracy over the epochs of the winner and the baseline."""
+    entries = (
+        (wording.winner(view), VERMILION, "solid"),
+        (view.baseline, BLACK, "dash"),
+        (view.teacher, BLUE, "dot"),
+    )
     runs = [
-        (entry, colour, dash)
-        for entry, colour, dash in (
-            (wording.winner(view), VERMILION, "solid"),
-            (view.baseline, BLACK, "dash"),
-        )
+        (entry.label if isinstance(entry, Entry) else "teacher", entry.curve, colour, dash)
+        for entry, colour, dash in entries
         if entry is not None and entry.curve
     ]
     if not runs:
         return ()
     losses = [
-        _curve(entry, [(e, loss) for e, loss, _ in entry.curve], colour, dash)
-        for entry, colour, dash in runs
+        _curve(label, [(e, loss) for e, loss, _ in curve], colour, dash)
+        for label, curve, colour, dash in runs
     ]
     accuracies = [
-        _curve(entry, [(e, 100 * a) for e, _, a in entry.curve if a is not None], colour, dash)
-        for entry, colour, dash in runs
+        _curve(label, [(e, 100 * a) for e, _, a in curve if a is not None], colour, dash)
+        for label, curve, colour, dash in runs
     ]
     epochs = {"title": {"text": "Epoch (passes over the training data)"}}
     return (
         Plot(
             name="training-loss",
             title="Training loss",
-            reading="A curve that is still falling at its end had not finished learning.",
+            reading="A curve that is still falling at its end had not finished learning. Where a "
+            "teacher teaches, the losses hold its part.",
             data=losses,
             layout=figure.layout(epochs, {"title": {"text": "Training loss (no unit)"}}, 340),
         ),
@@ -189,12 +192,12 @@ def training(view: StudyView) -> tuple[Plot, ...]:
     )
 
 
-def _curve(entry: Entry, points: list[tuple[float, float]], colour: str, dash: str) -> Trace:
+def _curve(label: str, points: list[tuple[float, float]], colour: str, dash: str) -> Trace:
     points = [point for point in points if all(map(math.isfinite, point))]
     return {
         "type": "scatter",
         "mode": "lines+markers" if len(points) <= 60 else "lines",
-        "name": html.escape(entry.label),
+        "name": html.escape(label),
         "x": [x for x, _ in points],
         "y": [y for _, y in points],
         "line": {"color": colour, "width": 2, "dash": dash},

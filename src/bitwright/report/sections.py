@@ -159,6 +159,21 @@ def _method_words(method: Method | None) -> str:
     return wording.MISSING if method is None else wording.method_words(method)
 
 
+def teacher(view: StudyView) -> str:
+    """Whom the networks learned from besides the labels."""
+    entry = view.teacher
+    if entry is None:
+        return ""
+    pairs = [("Source", entry.source)]
+    if entry.units:
+        pairs.append(("Structure", wording.structure(entry.units)))
+    pairs += [
+        (ACCURACY.title, ACCURACY.show(entry.accuracy)),
+        ("Time to train and ask it", f"{entry.spent_seconds:,.1f} s"),
+    ]
+    return facts(pairs)
+
+
 def removed(view: StudyView) -> str:
     """What the sensitivity filter took out of the space, and why."""
     if not view.sensitivity:

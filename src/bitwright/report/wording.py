@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bitwright.quant.spec import Method, Role, Site
 from bitwright.records import Outcome, Pick, Policy, UnitSpec
-from bitwright.study.view import Entry, StudyView
+from bitwright.study.view import Entry, StudyView, TeacherEntry
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
@@ -125,6 +125,14 @@ def ending(view: StudyView) -> str:
 def winner(view: StudyView) -> Entry | None:
     """The network handed over: the finally trained one, or until it is there the best trial."""
     return view.final or view.best
+
+
+def teacher(entry: TeacherEntry) -> str:
+    """Who taught, in half a sentence: "teacher: its own network, 93.10 % held out, 64 s"."""
+    own = entry.source == "study"
+    who = f"its own network, {structure(entry.units)}" if own else entry.source
+    spent = f"{entry.spent_seconds:,.0f} s to train and ask" if own else "asked"
+    return f"teacher: {who}; {100 * entry.accuracy:.2f} % held out; {spent}"
 
 
 def tally(outcomes: Sequence[Outcome]) -> str:

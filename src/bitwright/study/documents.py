@@ -3,7 +3,7 @@
 from typing import Any
 
 from bitwright.records import Genome, encode, policy_from_dict, unit_from_dict
-from bitwright.study.view import Entry, SensitivityRow
+from bitwright.study.view import Entry, SensitivityRow, TeacherEntry
 
 
 def entry_to_json(entry: Entry) -> dict[str, Any]:
@@ -22,10 +22,33 @@ def entry_from_json(data: dict[str, Any]) -> Entry:
             "genome": Genome(genome["space_id"], tuple(genome["picks"].items())),
             "policy": policy_from_dict(data["policy"]),
             "units": tuple(unit_from_dict(unit) for unit in data["units"]),
-            "curve": tuple((epoch, loss, accuracy) for epoch, loss, accuracy in data["curve"]),
+            "curve": curve_from_json(data["curve"]),
             "proof": tuple(data["proof"].items()),
         }
     )
+
+
+def teacher_to_json(entry: TeacherEntry) -> dict[str, Any]:
+    """The teacher as JSON values."""
+    return dict(encode(entry))
+
+
+def teacher_from_json(data: dict[str, Any]) -> TeacherEntry:
+    """The teacher that `teacher_to_json` wrote."""
+    return TeacherEntry(
+        **{
+            **data,
+            "units": tuple(unit_from_dict(unit) for unit in data["units"]),
+            "curve": curve_from_json(data["curve"]),
+        }
+    )
+
+
+def curve_from_json(
+    points: list[tuple[float, float, float | None]],
+) -> tuple[tuple[float, float, float | None], ...]:
+    """The points (epoch, training loss, held-out accuracy or None) of a training curve."""
+    return tuple((epoch, loss, accuracy) for epoch, loss, accuracy in points)
 
 
 def rows_to_json(rows: tuple[SensitivityRow, ...]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from bitwright.seeds import derive
 from bitwright.space.joint import JointSpace
 from bitwright.study.documents import entry_to_json
 from bitwright.study.run import Run
+from bitwright.study.teaching import taught_final
 from bitwright.study.view import Entry
 
 if TYPE_CHECKING:
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 def finish(run: Run, space: JointSpace) -> None:
     """Makes the networks that the study hands over, unless they are there already."""
     chosen = winner(run.store.outcomes(), run.config.search.result)
-    finisher = _finisher(run)
     final = run.store.get("final")
-    if final is None or final["trial"] != chosen.number:
+    due = final is None or final["trial"] != chosen.number
+    if due or (run.config.baseline and run.store.get("baseline") is None):
+        run = taught_final(run)
+    finisher = _finisher(run)
+    if due:
         run.watcher.phase("final", f"trial {chosen.number}")
         run.store.put("final", entry_to_json(_final(run, finisher, space, chosen)))
     if run.config.baseline and run.store.get("baseline") is None:

@@ -23,6 +23,7 @@ from bitwright.study.run import Run
 from bitwright.study.searching import search as run_search
 from bitwright.study.settings import check_unchanged
 from bitwright.study.store import Store
+from bitwright.study.teaching import check_teacher, taught_candidates
 from bitwright.study.view import SensitivityRow, StoppedBy, StudyView
 from bitwright.study.watch import Watcher
 
@@ -58,7 +59,8 @@ def sensitivity(
 ) -> tuple[SensitivityRow, ...]:
     """The sensitivity of a study's space: measured once, then read from the study's store."""
     with _opened(config, out) as (folder, store):
-        rows = judged(_prepared(config, folder, store, watcher or Watcher())).rows
+        run = _prepared(config, folder, store, watcher or Watcher())
+        rows = judged(taught_candidates(run).run).rows
         return rows if config.sensitivity.enabled else unfiltered(rows)
 
 
@@ -109,10 +111,12 @@ def _prepared(config: StudyConfig, folder: Folder, store: Store, watcher: Watche
     watcher.phase("data", config.data.name)
     found = parts.assemble(config, folder.name)
     found.controller(found.space)
+    made = Run(config, found, folder, store, watcher)
+    check_teacher(made)
     store.put("settings", config.to_yaml())
     folder.settings.write_text(config.to_yaml(), encoding="utf-8")
     store.put("environment", parts.environment(found.shop))
-    return Run(config, found, folder, store, watcher)
+    return made
 
 
 def _carry_out(run: Run) -> StudyView:
@@ -120,8 +124,9 @@ def _carry_out(run: Run) -> StudyView:
     stopped: StoppedBy | None = None
     _set_state(run, "running")
     try:
-        narrowed = filtered(run)
-        stopped = run_search(run, narrowed.space, narrowed.seconds)
+        taught = taught_candidates(run)
+        narrowed = filtered(taught.run)
+        stopped = run_search(taught.run, narrowed.space, narrowed.seconds + taught.seconds)
         _set_state(run, "running", stopped)
         prune(run.store, run.folder)
         finish(run, narrowed.space)

@@ -36,6 +36,7 @@ def probed_under(config: StudyConfig) -> dict[str, Any]:
     return {
         **{key: whole[key] for key in ("data", "space", "target", "quantization", "device")},
         "train": {key: value for key, value in whole["train"].items() if key not in NOT_PROBED},
+        "distill": whole["distill"] if config.distill.candidates else None,
         "sensitivity": {**measuring, "timed": config.sensitivity.latency > 0},
         "seed": config.search.seed,
     }

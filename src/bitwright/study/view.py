@@ -42,6 +42,23 @@ class Entry:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class TeacherEntry:
+    """Whom a study's networks learned from: its own teacher ("study"), or a file.
+
+    `accuracy` is on held-out data, 0 to 1. `spent_seconds` went into training and asking it. `key`
+    names all that its answers depend on. A file says nothing of its units, and was not trained
+    here.
+    """
+
+    source: str
+    accuracy: float = 0.0
+    units: tuple[UnitSpec, ...] = ()
+    curve: tuple[tuple[float, float, float | None], ...] = ()
+    spent_seconds: float = 0.0
+    key: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SensitivityRow:
     """The loss rate of the whole network when one kind of unit takes one method (M4.1).
 
@@ -78,3 +95,4 @@ class StudyView:
     environment: tuple[tuple[str, str], ...]
     settings: str  # the whole study file as it ran, YAML
     initial_reward: float = 0.0
+    teacher: TeacherEntry | None = None

@@ -26,7 +26,10 @@ class Watcher:
         """The study is about to start, or to go on after `done`."""
 
     def phase(self, name: str, detail: str = "") -> None:
-        """A part begins: "data", "sensitivity", "search", "final", "baseline", "report"."""
+        """A part begins.
+
+        One of "data", "teacher", "sensitivity", "search", "final", "baseline", "report".
+        """
 
     def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:
         """Sensitivity is known and the space narrowed."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bitwright.train.batches import Batches
+    from bitwright.train.distill import Imitation
     from bitwright.train.shop import Part
 
 Outputs = npt.NDArray[np.floating[Any]]
@@ -95,15 +96,36 @@ class Task(abc.ABC):
     def score(self, outputs: Outputs, targets: Targets) -> float:
         """How right outputs (N, outputs) are, 0 to 1: the metric recorded as "accuracy"."""
 
+    def imitation(self) -> "Imitation | None":
+        """How networks learn to answer as a teacher does; None where the task has no way."""
+        return None
+
+    def views(self, inputs: "Tensor") -> "tuple[Tensor, ...]":
+        """The inputs in every way that batches show them (`Batch.views`): as they are, mirrored.
+
+        A teacher is asked about each. Shifts are no views: there are too many of them.
+        """
+        return (inputs, inputs.flip(3)) if self.augment.flip else (inputs,)
+
     def batches(
-        self, part: "Part", size: int, generator: "torch.Generator", *, augment: bool = True
+        self,
+        part: "Part",
+        size: int,
+        generator: "torch.Generator",
+        *,
+        rows: "Tensor | None" = None,
+        augment: bool = True,
     ) -> "Batches":
-        """Training batches of that size; inputs are changed at random unless `augment` is False."""
+        """Training batches of that size, from all of the part or its `rows` alone.
+
+        Inputs are changed at random unless `augment` is False.
+        """
         from bitwright.train.batches import Batches
 
         return Batches(
             part.inputs,
             part.targets,
+            rows=rows,
             batch=size,
             augment=self.augment if augment else AugmentConfig(),
             fill=self.data.input.zero_point,

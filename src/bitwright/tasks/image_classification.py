@@ -21,6 +21,8 @@ from bitwright.tasks.data.load import load
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from bitwright.train.distill import Imitation
+
 
 class ImageClassification(Task):
     """One class for each image; every class gives its share of the held-out part."""
@@ -55,9 +57,15 @@ class ImageClassification(Task):
 
     def loss(self, outputs: "Tensor", targets: "Tensor", budget: TrainConfig) -> "Tensor":
         """The cross-entropy, with the budget's label smoothing."""
-        from bitwright.train.trainer import cross_entropy
+        from bitwright.train.objective import cross_entropy
 
         return cross_entropy(outputs, targets, budget)
+
+    def imitation(self) -> "Imitation":
+        """By softened predictions (arXiv 1503.02531)."""
+        from bitwright.train.distill import soft_cross_entropy
+
+        return soft_cross_entropy
 
     def answers(self, outputs: Outputs) -> npt.NDArray[Any]:
         """The class (N,) of each image."""

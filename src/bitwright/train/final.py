@@ -2,16 +2,13 @@
 
 import dataclasses
 import hashlib
-import io
 import json
 import logging
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
-import torch
 
 from bitwright.config import TrainConfig
 from bitwright.export import reference
@@ -21,6 +18,8 @@ from bitwright.records import Blueprint, Genome
 from bitwright.space.joint import expand
 from bitwright.study.view import Entry
 from bitwright.train.candidate import describe
+from bitwright.train.checkpoint import Checkpoint
+from bitwright.train.distill import Lesson
 from bitwright.train.shop import Part, Shop, outputs
 from bitwright.train.trainer import Hooks, Progress
 
@@ -43,8 +42,9 @@ class Finisher:
 
     def finish(self, label: str, blueprint: Blueprint, genome: Genome, path: Path) -> Entry:
         """Trains, exports to `path`, measures and proves; goes on from a checkpoint."""
-        checkpoint = _Checkpoint(
-            self.folder / f"{path.stem}.checkpoint.pt", _key(blueprint, self.budget, self.seed)
+        checkpoint = Checkpoint(
+            self.folder / f"{path.stem}.checkpoint.pt",
+            run_key(blueprint, self.budget, self.seed, self.shop.lesson),
         )
         held = self.shop.held.first(JUDGED)
         hooks = Hooks(
@@ -121,39 +121,9 @@ def _differing(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:
     return float((first != second).reshape(len(first), -1).any(1).mean())
 
 
-def _key(blueprint: Blueprint, budget: TrainConfig, seed: int) -> str:
+def run_key(blueprint: Blueprint, budget: TrainConfig, seed: int, lesson: Lesson | None) -> str:
     """Names a training run: a checkpoint of another one is not gone on from."""
-    text = json.dumps([describe(blueprint), budget.model_dump(mode="json"), seed], sort_keys=True)
+    taught = lesson.key if lesson else None
+    parts = [describe(blueprint), budget.model_dump(mode="json"), seed, taught]
+    text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Checkpoint:
-    """The state of an unfinished training run, written after each epoch."""
-
-    path: Path
-    key: str
-
-    def save(self, state: dict[str, Any]) -> None:
-        partial = self.path.with_suffix(".partial")
-        buffer = io.BytesIO()  # torch's own writer reports a full disk as a RuntimeError
-        torch.save({"key": self.key, "state": state}, buffer)
-        try:
-            partial.write_bytes(buffer.getbuffer())
-            partial.replace(self.path)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
-
-    def load(self) -> dict[str, Any] | None:
-        if not self.path.exists():
-            return None
-        try:
-            found = torch.load(self.path, weights_only=False)
-            return dict(found["state"]) if found["key"] == self.key else None
-        except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
-            logger.warning("%s cannot be read (%s): training starts anew", self.path, error)
-            return None
-
-    def remove(self) -> None:
-        self.path.unlink(missing_ok=True)

@@ -150,7 +150,7 @@ class Prober:
             }
         )
         batches = self.shop.batches(config, derive(self.seed, 0, "tune"), augment=False)
-        train(net, batches, config, loss=self.shop.task.loss)
+        train(net, batches, config, objective=self.shop.objective)
 
     def _latency(self, net: QuantNet) -> float:
         with tempfile.TemporaryDirectory() as folder:

@@ -18,6 +18,8 @@ from bitwright.space.joint import expand
 from bitwright.targets.base import Target
 from bitwright.tasks.base import Outputs, Samples, Task
 from bitwright.train.batches import Batches
+from bitwright.train.distill import Lesson
+from bitwright.train.objective import Objective
 from bitwright.train.trainer import Curve, Hooks, train
 
 JUDGED_AT_ONCE = 500  # inputs a forward pass when judging
@@ -55,6 +57,7 @@ class Shop:
     threads: int
     train: Part
     held: Part
+    lesson: Lesson | None = None  # what every network that is trained here learns besides
 
     @classmethod
     def open(
@@ -74,6 +77,11 @@ class Shop:
         """The test set: touched once, when a study's winner is known."""
         return Part.of(self.task.data.test, self.device)
 
+    @property
+    def objective(self) -> Objective:
+        """What networks are trained for."""
+        return Objective(self.task.loss, self.lesson)
+
     def build(self, blueprint: Blueprint, seed: int) -> QuantNet:
         """The blueprint's network with fresh weights."""
         grid = self.task.data.input
@@ -85,12 +93,10 @@ class Shop:
     def batches(self, budget: TrainConfig, seed: int, *, augment: bool = True) -> Batches:
         """Training batches; a random part of the data where the budget names a number of images."""
         generator = torch.Generator().manual_seed(seed)
-        part = self.train
-        if budget.images is not None and budget.images < len(part):
-            picked = torch.randperm(len(part), generator=generator)[: budget.images]
-            picked = picked.to(self.device)
-            part = Part(part.inputs[picked], part.targets[picked])
-        return self.task.batches(part, budget.batch, generator, augment=augment)
+        rows = None
+        if budget.images is not None and budget.images < len(self.train):
+            rows = torch.randperm(len(self.train), generator=generator)[: budget.images]
+        return self.task.batches(self.train, budget.batch, generator, rows=rows, augment=augment)
 
     def trained(
         self, blueprint: Blueprint, budget: TrainConfig, seed: int, hooks: Hooks = NO_HOOKS
@@ -98,7 +104,7 @@ class Shop:
         """The blueprint's network, trained under its policy."""
         net = self.build(blueprint, derive(seed, 0, "weights"))
         batches = self.batches(budget, derive(seed, 0, "batches"))
-        return net, train(net, batches, budget, hooks, self.task.loss)
+        return net, train(net, batches, budget, hooks, self.objective)
 
     def score(self, net: QuantNet, part: Part) -> float:
         """How right the network is as it stands, 0 to 1."""

@@ -9,19 +9,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from bitwright.config import TrainConfig
 from bitwright.errors import InfeasibleError
 from bitwright.nets.build import QuantNet
-from bitwright.train.batches import Batches
+from bitwright.train.batches import Batch, Batches
+from bitwright.train.objective import Objective
 
 CHECK_EVERY = 20  # steps between looks at the loss: reading it waits for the device
 LARGEST_LOSS = 1e4  # no network that learns has a loss like this
 FREEZE_NORMS_AT = 0.85  # of the training: the rest runs on running statistics, as inference does
 
+CLASSIFICATION = Objective()
+
 Curve = tuple[tuple[float, float, float | None], ...]
-Loss = Callable[[Tensor, Tensor, TrainConfig], Tensor]  # of outputs and targets under a budget
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,34 +48,34 @@ class Hooks:
     resume: dict[str, Any] | None = None
 
 
-def cross_entropy(outputs: Tensor, labels: Tensor, config: TrainConfig) -> Tensor:
-    """The mean over a batch of outputs (N, classes) and labels (N,)."""
-    return functional.cross_entropy(outputs, labels, label_smoothing=config.label_smoothing)
-
-
 def train(
     net: QuantNet,
     batches: Batches,
     config: TrainConfig,
     hooks: Hooks = Hooks(),
-    loss: Loss = cross_entropy,
+    objective: Objective = CLASSIFICATION,
 ) -> Curve:
     """Trains `net` in place; returns (epoch, training loss, held-out accuracy or None) per epoch.
 
     Ends at the step limit, or when the held-out accuracy has not risen for `patience` epochs.
     Raises InfeasibleError when the loss has exploded or is no longer a number.
     """
-    return _Run(net, batches, config, hooks, loss).to_the_end()
+    return _Run(net, batches, config, hooks, objective).to_the_end()
 
 
 class _Run:
     """One training run: the optimizer, the schedule and the curve so far."""
 
     def __init__(
-        self, net: QuantNet, batches: Batches, config: TrainConfig, hooks: Hooks, loss: Loss
+        self,
+        net: QuantNet,
+        batches: Batches,
+        config: TrainConfig,
+        hooks: Hooks,
+        objective: Objective,
     ) -> None:
         self.net, self.batches, self.config, self.hooks = net, batches, config, hooks
-        self.loss = loss
+        self.objective = objective
         steps = math.ceil(config.epochs * batches.per_epoch)
         self.total = max(1, min(steps, config.steps or steps))
         self._fit_quantizers()
@@ -91,7 +92,7 @@ class _Run:
         if self.hooks.resume is None:
             self.net.train()
             with torch.no_grad():
-                self.net(next(iter(self.batches))[0])
+                self.net(next(iter(self.batches)).inputs)
 
     def _rate(self, step: int) -> float:
         """Linear warm-up, then a cosine to zero."""
@@ -106,10 +107,10 @@ class _Run:
             self._restore(self.hooks.resume)
         self.net.train()
         losses: list[Tensor] = []
-        for inputs, targets in self._remaining():
+        for batch in self._remaining():
             if self.done == int(FREEZE_NORMS_AT * self.total):
                 self.net.freeze_norms()
-            losses.append(self._step(inputs, targets))
+            losses.append(self._step(batch))
             self.done += 1
             epoch_ends = self.done % self.batches.per_epoch == 0 or self.done == self.total
             if self.done % CHECK_EVERY == 0 or epoch_ends:
@@ -119,14 +120,15 @@ class _Run:
         self.net.eval()
         return tuple(self.curve)
 
-    def _remaining(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def _remaining(self) -> Iterator[Batch]:
         for _, batch in zip(range(self.total - self.done), self.batches, strict=False):
             yield batch
 
-    def _step(self, inputs: Tensor, targets: Tensor) -> Tensor:
+    def _step(self, batch: Batch) -> Tensor:
         with self._autocast():
-            outputs = self.net(inputs)
-        loss = self.loss(outputs, targets, self.config)
+            features = self.net.features(batch.inputs)
+            outputs = self.net.classify(features)
+        loss = self.objective.loss(outputs, features, batch, self.config)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0, foreach=True)

@@ -9,6 +9,7 @@ import bitwright
 
 BODY = (
     "bitwright.control.lstm_policy",  # loaded when a recurrent controller is made
+    "bitwright.control.optuna_sampler",  # loaded when a controller around a sampler is made
     "bitwright.export",
     "bitwright.measure",
     "bitwright.nets",

@@ -60,6 +60,7 @@ class Registry(Generic[T]):
         self.group = group
         self._form = form
         self._entries: dict[str, T | str] = {}
+        self._families: dict[str, Callable[[str], T] | str] = {}
 
     def register(self, name: str, entry: T | str) -> None:
         """Adds an entry; a name already taken raises ConfigError."""
@@ -67,14 +68,23 @@ class Registry(Generic[T]):
             raise ConfigError(f"{self.kind} '{name}' is registered twice; give one another name")
         self._entries[name] = entry if isinstance(entry, str) else self._checked(name, entry)
 
+    def register_family(self, prefix: str, entry: Callable[[str], T] | str) -> None:
+        """Adds all names of the form "prefix:rest": `entry(rest)` gives the object of each."""
+        if prefix in self._families:
+            raise ConfigError(f"{self.kind} family '{prefix}' is registered twice; give it another")
+        self._families[prefix] = entry
+
     def get(self, name: str) -> T:
-        """The entry of that name, or the user's own object at "package.module:attribute"."""
+        """The entry of that name, one of a family, or one's own at "package.module:attribute"."""
         if name in self._entries:
             entry = self._entries[name]
             if isinstance(entry, str):
                 entry = self._entries[name] = self._checked(name, self._import(entry))
             return entry
-        if ":" in name:
+        prefix, colon, rest = name.partition(":")
+        if colon and prefix in self._families:
+            return self._checked(name, self._family(prefix)(rest))
+        if colon:
             return self._checked(name, self._import(name))
         if name in self._offers:
             return self._checked(name, self._load(self._offers[name]))
@@ -134,6 +144,12 @@ class Registry(Generic[T]):
                 f"of something that Python can import, or a known name; {self._known()}"
             ) from error
 
+    def _family(self, prefix: str) -> Callable[[str], T]:
+        family = self._families[prefix]
+        if isinstance(family, str):
+            family = self._families[prefix] = cast(Callable[[str], T], self._import(family))
+        return family
+
     def _checked(self, name: str, entry: Any) -> T:
         if not self._form.fits(entry):
             offer = self._offers.get(name) if name not in self._entries else None
@@ -149,7 +165,8 @@ class Registry(Generic[T]):
         return f"did you mean '{close[0]}'? " if close else ""
 
     def _known(self) -> str:
-        return f"known: {', '.join(self) or 'none'}"
+        names = [*self, *(f"{prefix}:..." for prefix in self._families)]
+        return f"known: {', '.join(names) or 'none'}"
 
 
 def _attribute(path: str) -> Any:

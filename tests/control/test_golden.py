@@ -16,28 +16,32 @@ from bitwright.testing.toy_space import ToySpace
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "controllers"
 SPACE = ToySpace()
-OPTIONS = {
-    "random": {},
-    "evolution": {"population": 8, "tournament": 3},
-    "recurrent": {"hidden": 16, "exploration": 4},
+CASES = {
+    "random": ("random", {}),
+    "evolution": ("evolution", {"population": 8, "tournament": 3}),
+    "nsga": ("nsga", {"population": 8}),
+    "recurrent": ("recurrent", {"hidden": 16, "exploration": 4}),
+    "recurrent-ppo": ("recurrent", {"hidden": 16, "exploration": 4, "algorithm": "ppo"}),
+    "optuna-nsgaii": ("optuna:nsgaii", {"sampler": {"population_size": 6}}),
 }
 
 
-def _trajectory(name):
-    controller = make(name, SPACE, OPTIONS[name], seed=11)
+def _trajectory(case):
+    name, options = CASES[case]
+    controller = make(name, SPACE, options, seed=11)
     outcomes = search(controller, SPACE, range(28), seed=11).outcomes
     return {
         "controller": name,
-        "options": OPTIONS[name],
+        "options": options,
         "seed": 11,
         "picks": [picks_to_json(outcome.genome) for outcome in outcomes],
     }
 
 
-@pytest.mark.parametrize("name", sorted(OPTIONS))
-def test_golden_trajectory(name):
-    path = GOLDEN / f"{name}.json"
-    trajectory = _trajectory(name)
+@pytest.mark.parametrize("case", CASES)
+def test_golden_trajectory(case):
+    path = GOLDEN / f"{case}.json"
+    trajectory = _trajectory(case)
     if os.environ.get("BITWRIGHT_UPDATE_GOLDEN"):
         lines = ",\n  ".join(json.dumps(picks) for picks in trajectory.pop("picks"))
         head = json.dumps(trajectory)[:-1]

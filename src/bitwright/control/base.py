@@ -6,7 +6,9 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from bitwright.errors import SpaceError
+from bitwright.control.reward import METRICS
+from bitwright.control.settings import nearest
+from bitwright.errors import ConfigError, SpaceError
 from bitwright.records import Blueprint, Choice, Genome, Outcome, Pick
 from bitwright.registry import Registry, subclass_of
 
@@ -52,6 +54,11 @@ class Controller(ABC):
 
     batch: int  # candidates per iteration
 
+    @property
+    def needs(self) -> frozenset[str]:
+        """The metrics that it reads from outcomes, so that each is measured; none by default."""
+        return frozenset()
+
     @classmethod
     @abstractmethod
     def make(
@@ -88,9 +95,19 @@ def make(
     seed: int,
     initial_reward: float = 0.0,
 ) -> Controller:
-    """The controller registered under `name`, ready for the first iteration."""
+    """The controller registered under `name`, ready for the first iteration.
+
+    ConfigError where it needs metrics that nothing measures.
+    """
     kind = CONTROLLERS.get(name)
-    return kind.make(space, options or {}, seed=seed, initial_reward=initial_reward)
+    controller = kind.make(space, options or {}, seed=seed, initial_reward=initial_reward)
+    for metric in sorted(controller.needs):
+        if metric not in METRICS:
+            raise ConfigError(
+                f"controller '{name}' needs the unknown metric '{metric}'; "
+                f"{nearest(metric, METRICS)}"
+            )
+    return controller
 
 
 def picks_to_json(genome: Genome) -> list[list[Pick]]:
@@ -118,4 +135,6 @@ CONTROLLERS: Registry[type[Controller]] = Registry(
 )
 CONTROLLERS.register("random", "bitwright.control.random:RandomController")
 CONTROLLERS.register("evolution", "bitwright.control.evolution:EvolutionController")
+CONTROLLERS.register("nsga", "bitwright.control.nsga:NsgaController")
 CONTROLLERS.register("recurrent", "bitwright.control.recurrent:RecurrentController")
+CONTROLLERS.register_family("optuna", "bitwright.control.optuna_sampler:controller")

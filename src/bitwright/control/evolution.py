@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from bitwright.control.base import Controller, Snapshot, Space, genome_from_json, picks_to_json
-from bitwright.control.operators import Part, crossover, fresh, movable, mutate, sample
+from bitwright.control.operators import breed, fresh, sample
 from bitwright.control.settings import Settings, read
 from bitwright.records import Genome, Outcome
 
@@ -65,7 +65,9 @@ class EvolutionController(Controller):
         """A random genome until the population is full, then a child of it."""
         if len(self._population) < self._settings.population:
             return fresh(lambda: sample(self._space, rng), self._seen)
-        return fresh(lambda: self._child(rng), self._seen)
+        return fresh(
+            lambda: breed(self._space, lambda: self._parent(rng), rng, self._settings), self._seen
+        )
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """The newcomers enter in their order; as many of the oldest leave."""
@@ -87,15 +89,6 @@ class EvolutionController(Controller):
             for picks, reward in snapshot["population"]
         )
         self._seen = {genome_from_json(self._space, item): None for item in snapshot["seen"]}
-
-    def _child(self, rng: np.random.Generator) -> Genome:
-        child = self._parent(rng)
-        if rng.random() < self._settings.crossover:
-            child = crossover(self._space, child, self._parent(rng), rng)
-        part: Part = "policy" if rng.random() < self._settings.policy else "structure"
-        if not movable(self._space, child, part):  # a fixed policy, or a fixed structure
-            part = "all"
-        return mutate(self._space, child, rng, rate=self._settings.rate, part=part)
 
     def _parent(self, rng: np.random.Generator) -> Genome:
         drawn = rng.choice(len(self._population), size=self._settings.tournament, replace=False)

@@ -67,15 +67,14 @@ class LstmPolicy(nn.Module):
 
 
 class Episode:
-    """One genome under way: feeds each pick back and sums log-probabilities and entropies."""
+    """One genome under way: feeds each pick back, keeps log-probabilities, sums entropies."""
 
     def __init__(self, policy: LstmPolicy, first: Tensor, state: tuple[Tensor, Tensor]) -> None:
         self._policy = policy
         self._input = first  # (1, H)
         self._state = state
-        self.log_probability = torch.zeros((), dtype=torch.float64)
+        self.log_probabilities: list[Tensor] = []  # of the picks so far, in order
         self.entropy = torch.zeros((), dtype=torch.float64)
-        self.steps = 0
 
     def decide(self, choice: Choice, select: Selector) -> Pick:
         """The pick that `select` makes, given the choice and its options' probabilities."""
@@ -86,9 +85,8 @@ class Episode:
         logs = torch.log_softmax(logits, 0)
         pick = select(choice, logs.exp())
         at = choice.options.index(pick)
-        self.log_probability = self.log_probability + logs[at]
+        self.log_probabilities.append(logs[at])
         self.entropy = self.entropy - (logs.exp() * logs).sum()
-        self.steps += 1
         self._input = self._policy.picks[number](torch.tensor([offered[at]]))
         return pick
 

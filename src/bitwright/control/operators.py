@@ -6,7 +6,7 @@ of tries.
 """
 
 from collections.abc import Callable, Container
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -143,6 +143,41 @@ def crossover(space: Space, a: Genome, b: Genome, rng: np.random.Generator) -> G
         return walk(space, decide)
 
     return first_valid(space, attempt)
+
+
+class Breeding(Protocol):
+    """How children come about; all three are chances."""
+
+    @property
+    def crossover(self) -> float:
+        """Of a second parent."""
+        ...
+
+    @property
+    def policy(self) -> float:
+        """That a mutation changes the policy rather than the structure."""
+        ...
+
+    @property
+    def rate(self) -> float:
+        """Of each further change in a mutation."""
+        ...
+
+
+def breed(
+    space: Space, parent: Callable[[], Genome], rng: np.random.Generator, chances: Breeding
+) -> Genome:
+    """A child of one parent or two, mutated in its policy or in its structure.
+
+    Where nothing of that part can change (a fixed policy, a fixed structure) all of it may.
+    """
+    child = parent()
+    if rng.random() < chances.crossover:
+        child = crossover(space, child, parent(), rng)
+    part: Part = "policy" if rng.random() < chances.policy else "structure"
+    if not movable(space, child, part):
+        part = "all"
+    return mutate(space, child, rng, rate=chances.rate, part=part)
 
 
 def fresh(propose: Callable[[], Genome], seen: Container[Genome]) -> Genome:

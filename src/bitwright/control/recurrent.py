@@ -1,13 +1,16 @@
-"""A recurrent policy trained by REINFORCE (arXiv 1611.01578). Imports torch when it is made."""
+"""A recurrent policy trained by REINFORCE (arXiv 1611.01578) or by PPO (arXiv 1707.06347).
+
+Imports torch when it is made.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from bitwright.control.base import Controller, Snapshot, Space, genome_from_json, picks_to_json
 from bitwright.control.converge import iteration_reward
@@ -29,15 +32,27 @@ class RecurrentSettings(Settings):
 
     `exploration` first candidates are drawn uniformly. `entropy` weighs the bonus for staying
     undecided, per decision, against advantages in units of their own moving spread.
-    `baseline_decay` is the part of the baseline that each iteration keeps.
+    `baseline_decay` is the part of the baseline that each iteration keeps. With `ppo` the policy
+    takes `epochs` steps on each iteration's outcomes, and no step is drawn by a pick whose
+    probability has moved beyond `clip` of what it was.
     """
 
     batch: int = Field(4, ge=1)
+    algorithm: Literal["reinforce", "ppo"] = "reinforce"
     hidden: int = Field(48, ge=1, le=1024)
     learning_rate: float = Field(0.02, gt=0, le=1)
     entropy: float = Field(0.02, ge=0)
     baseline_decay: float = Field(0.9, ge=0, lt=1)
     exploration: int = Field(8, ge=0)
+    clip: float = Field(0.2, gt=0, lt=1)
+    epochs: int = Field(4, ge=1)
+
+    @model_validator(mode="after")
+    def _ppo_has_more_keys(self) -> Self:
+        for key in ("clip", "epochs"):
+            if self.algorithm != "ppo" and key in self.model_fields_set:
+                raise ValueError(f"{key} = {getattr(self, key)} needs algorithm = 'ppo'")
+        return self
 
 
 class RecurrentController(Controller):
@@ -82,20 +97,42 @@ class RecurrentController(Controller):
         return fresh(lambda: first_valid(self._space, lambda: self._draw(rng)), self._seen)
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
-        """One REINFORCE step; then the averages and the reward that the next iteration sees."""
+        """Moves the policy; then the averages and the reward that the next iteration sees."""
         rewards = np.array([outcome.reward for outcome in outcomes])
         baseline = float(rewards.mean()) if self._baseline is None else self._baseline
         advantages = (rewards - baseline) / self._update_averages(rewards, baseline)
         advantages = np.clip(advantages, -CUT_OFF, CUT_OFF)
-        self._adam.zero_grad()
-        for outcome, advantage in zip(outcomes, advantages.tolist(), strict=True):
-            episode = self._replay(outcome.genome)
-            gain = advantage * episode.log_probability + self._settings.entropy * episode.entropy
-            (-gain / len(outcomes)).backward()
-        self._adam.step()
+        self._improve([outcome.genome for outcome in outcomes], advantages.tolist())
         self._last_reward = iteration_reward(outcomes)
         self._learned += len(outcomes)
         self._seen.update((outcome.genome, None) for outcome in outcomes)
+
+    def _improve(self, genomes: Sequence[Genome], advantages: Sequence[float]) -> None:
+        """One step of REINFORCE, or some of PPO, towards what did better than expected."""
+        import torch
+
+        met = [choices(self._space, genome) for genome in genomes]
+        before: dict[int, Tensor] = {}  # log-probabilities of each genome's picks, at first
+        for _ in range(self._settings.epochs if self._settings.algorithm == "ppo" else 1):
+            self._adam.zero_grad()
+            for at, (genome, advantage) in enumerate(zip(genomes, advantages, strict=True)):
+                if not met[at]:
+                    continue  # a space of one network leaves nothing to decide
+                episode = self._replay(genome, met[at])
+                logs = torch.stack(episode.log_probabilities)
+                before.setdefault(at, logs.detach())
+                gain = self._gain(logs, before[at], advantage)
+                gain = gain + self._settings.entropy * episode.entropy
+                torch.autograd.backward(-gain / len(genomes))
+            self._adam.step()
+
+    def _gain(self, logs: Tensor, before: Tensor, advantage: float) -> Tensor:
+        """What the step is to raise, for one genome's picks."""
+        if self._settings.algorithm == "reinforce":
+            return advantage * logs.sum()
+        ratio = (logs - before).exp()
+        clipped = ratio.clamp(1 - self._settings.clip, 1 + self._settings.clip)
+        return (advantage * ratio).minimum(advantage * clipped).sum()
 
     def _update_averages(self, rewards: npt.NDArray[np.float64], baseline: float) -> float:
         """Moves baseline and spread towards these rewards; returns the spread, never 0."""
@@ -116,11 +153,11 @@ class RecurrentController(Controller):
             episode = self._policy.start(self._last_reward)
             return walk(self._space, lambda choice: episode.decide(choice, select))
 
-    def _replay(self, genome: Genome) -> Episode:
-        """The episode that gives this genome under the present weights."""
+    def _replay(self, genome: Genome, met: Sequence[Choice]) -> Episode:
+        """The episode that gives this genome under the present weights; `met` are its choices."""
         picks = genome.as_dict()
         episode = self._policy.start(self._last_reward)
-        for choice in choices(self._space, genome):
+        for choice in met:
             episode.decide(choice, lambda choice, _: picks[choice.path])
         return episode
 

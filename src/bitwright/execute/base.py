@@ -31,6 +31,7 @@ class Job:
 class Workbench:
     """What an evaluator works with, in one process. Files go into the study's `folder`.
 
+    `needs` are metrics to measure besides those that the reward needs: the controller reads them.
     `started` hears of each job before any work, `watch` of each training's progress.
     """
 
@@ -39,6 +40,7 @@ class Workbench:
     reward: Reward
     budget: TrainConfig
     folder: Path
+    needs: frozenset[str] = frozenset()
     started: Callable[[Job], None] = lambda job: None
     watch: "Callable[[Progress], None] | None" = None
 

@@ -65,7 +65,16 @@ class Parts:
         watch: "Callable[[Progress], None] | None" = None,
     ) -> Evaluator:
         """The study's evaluator for candidates of that space."""
-        bench = Workbench(self.shop, space, self.reward, self.config.train, folder, started, watch)
+        bench = Workbench(
+            self.shop,
+            space,
+            self.reward,
+            self.config.train,
+            folder,
+            needs=self.controller(space).needs,
+            started=started,
+            watch=watch,
+        )
         return EVALUATORS.get(self.config.search.evaluator)(bench)
 
 

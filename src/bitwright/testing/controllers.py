@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 
 from bitwright.control.base import Controller, Snapshot, Space
 from bitwright.control.reward import FAILED
-from bitwright.records import Genome, Outcome
+from bitwright.records import Blueprint, Genome, Measurement, Outcome
 from bitwright.seeds import generator
-from bitwright.testing.toy_space import ToySpace, toy_reward
+from bitwright.testing.toy_space import ToySpace, toy_metrics, toy_reward
 
 Factory = Callable[[Space, int], Controller]
 SEED = 5
@@ -54,12 +54,18 @@ def search(
             if fail_every and (number + 1) % fail_every == 0:
                 outcome = Outcome(number, iteration, genome, "failed", FAILED, reason="diverged")
             else:
-                reward = toy_reward(space.decode(genome))
-                outcome = Outcome(number, iteration, genome, "complete", reward)
+                outcome = measured(number, iteration, genome, space.decode(genome))
             batch.append(outcome)
         controller.learn(batch)
         iterations.append(tuple(batch))
     return History(controller, tuple(iterations))
+
+
+def measured(number: int, iteration: int, genome: Genome, blueprint: Blueprint) -> Outcome:
+    """A complete outcome with the toy space's metrics and reward."""
+    metrics = {name: Measurement(value) for name, value in toy_metrics(blueprint).items()}
+    reward = toy_reward(blueprint)
+    return Outcome(number, iteration, genome, "complete", reward, tuple(metrics.items()))
 
 
 def proposals_are_valid(make: Factory) -> None:

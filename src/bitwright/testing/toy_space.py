@@ -108,8 +108,8 @@ class ToySpace:
         return UnitSpec(unit, str(picks[f"{unit}/kind"]), params)
 
 
-def toy_reward(blueprint: Blueprint) -> float:
-    """A made-up accuracy that saturates, less a made-up cost; at most 1.
+def toy_metrics(blueprint: Blueprint) -> dict[str, float]:
+    """A made-up accuracy that saturates, and made-up costs.
 
     More and larger convolutions at more bits see more and cost more; depthwise ones are a bargain
     after the first unit; one early pool saves cost for all that follows.
@@ -127,4 +127,14 @@ def toy_reward(blueprint: Blueprint) -> float:
         value = (0.6 if thin and index else 0.15 if thin else 0.7) * math.log2(1 + kernel)
         seen += value * (1 - 2.0**-bits) * (1.2 if area < 1 else 1.0)
         cost += (0.25 if thin else 1.0) * kernel**2 * weight * area / 200
-    return 1 - math.exp(-0.7 * seen) - cost
+    return {
+        "accuracy": 1 - math.exp(-0.7 * seen),
+        "packed_bytes": 1000 * cost,
+        "latency_ms": 0.1 * len(blueprint.units) + cost,
+    }
+
+
+def toy_reward(blueprint: Blueprint) -> float:
+    """The made-up accuracy less the made-up cost; at most 1."""
+    metrics = toy_metrics(blueprint)
+    return metrics["accuracy"] - metrics["packed_bytes"] / 1000

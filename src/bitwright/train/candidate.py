@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bitwright.control.reward import ACCURACY, FAILED
-from bitwright.errors import ExportError, InfeasibleError
+from bitwright.errors import ExportError, InfeasibleError, MeasurementError
 from bitwright.execute.base import Evaluator, Job, Workbench
 from bitwright.measure.cost import costs
 from bitwright.records import Blueprint, Measurement, Outcome, State
@@ -76,6 +76,7 @@ class _Trial:
 
     def __init__(self, job: Job, bench: Workbench) -> None:
         self.job, self.bench = job, bench
+        self.needs = bench.needs | bench.reward.needs
         self.penalty = FAILED
         self.blueprint: Blueprint | None = None
         self.metrics: dict[str, Measurement] = {}
@@ -107,8 +108,9 @@ class _Trial:
         with self._timed("export"):  # again, with what it now knows of itself
             shop.export(net, path, about | {"held_out_accuracy": f"{score.value:.4f}"})
         with self._timed("measure"):
-            timed = bool(TIMED & bench.reward.needs)
+            timed = bool(TIMED & self.needs)
             self.metrics = {**shop.measured(graph, path, timed=timed), ACCURACY: score}
+        self._check_needs()
         self._check_limits(before_training=False)
         return self.outcome("complete", bench.reward.score(self._values()))
 
@@ -120,6 +122,16 @@ class _Trial:
             ("file", "exported"),
         )
         return Measurement(shop.score_of_file(path, shop.held), context=context)
+
+    def _check_needs(self) -> None:
+        """MeasurementError where a metric is missing that someone reads."""
+        missing = sorted(self.needs - self.metrics.keys())
+        if missing:
+            raise MeasurementError(
+                f"'{missing[0]}' is asked for and was not measured (there are: "
+                f"{', '.join(sorted(self.metrics))}); take it out of the reward, the limits or the "
+                "controller's objectives"
+            )
 
     def _values(self) -> dict[str, float]:
         return {name: measurement.value for name, measurement in self.metrics.items()}

@@ -12,7 +12,7 @@ SOURCE = ROOT / "src/bitwright"
 HEAVY = ("torch", "onnx", "onnxruntime", "optuna", "sqlalchemy", "plotly")
 BODY = re.compile(
     r"bitwright\.(nets|train|export|measure|tasks|testing)\b"
-    r"|bitwright\.quant\.(fake|fused|lattice|norm|transforms)\b|bitwright\.control\.lstm_policy"
+    r"|bitwright\.quant\.(fake|fused|lattice|norm|transforms)\b|bitwright\.control\.(lstm_policy|optuna_sampler)"
 )
 
 

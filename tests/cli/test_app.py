@@ -283,6 +283,20 @@ def test_show_lists_the_trials_that_a_filter_leaves(call: Call, write: Any) -> N
     assert "one output cannot be both" in err
 
 
+def test_a_dry_run_says_what_would_run(call: Call, write: Any) -> None:
+    write()
+    out, _ = call("search", "study.yaml", "--dry-run")
+    for words in ("what would run", "4 candidates", "networks", "MB", "Nothing was written"):
+        assert words in out
+    out, err = call("search", "study.yaml", "--dry-run", "--json", "--set", "limits.macs=900000")
+    assert err == ""
+    found = json.loads(out)
+    assert [phase["name"] for phase in found["phases"]] == ["sensitivity", "search", "winner"]
+    seconds = found["seconds"]
+    assert 0 < seconds["low"] <= seconds["likely"] <= seconds["high"]
+    assert not Path("runs").exists()
+
+
 def test_compare_shows_studies_side_by_side_and_writes_a_page(call: Call, write: Any) -> None:
     write()
     call("search", "study.yaml", "--quiet")

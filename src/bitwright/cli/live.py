@@ -22,6 +22,7 @@ ROWS = 6  # candidates in the live table
 PHASES = {
     "data": "loading data",
     "teacher": "preparing the teacher",
+    "timing": "timing a few steps",
     "sensitivity": "measuring sensitivity",
     "search": "searching",
     "final": "training the winner",

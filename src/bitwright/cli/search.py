@@ -1,6 +1,25 @@
 """`bitwright search` and `bitwright sensitivity`: the commands that train."""
 
-from bitwright.cli.options import Json, Out, Overrides, Quiet, Study, echo_json, interrupted, read
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bitwright.cli.options import (
+    INTERRUPTED,
+    Json,
+    Out,
+    Overrides,
+    Quiet,
+    Study,
+    echo_json,
+    interrupted,
+    read,
+)
+
+if TYPE_CHECKING:
+    from bitwright.cli.live import TerminalWatcher
+    from bitwright.config import StudyConfig
+    from bitwright.study.folder import Folder
 
 
 def search(
@@ -9,6 +28,9 @@ def search(
     out: Out = None,
     json_: Json = False,
     quiet: Quiet = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would run and for how long; run nothing.")
+    ] = False,
 ) -> int:
     """Run a study: search, train the winner, export it, prove it. After Ctrl-C, run it again."""
     from bitwright.cli import live
@@ -19,6 +41,8 @@ def search(
     config = read(study, set_)
     folder = Folder(out) if out else Folder.of(study)
     watcher = live.watcher(quiet=quiet or json_)
+    if dry_run:
+        return _forecast(config, folder, watcher, json_=json_)
     try:
         with watcher.shown():
             view = run_study(config, folder.path, watcher)
@@ -28,6 +52,27 @@ def search(
         echo_json(as_json(view))
     else:
         live.closing(view, folder)
+    return 0
+
+
+def _forecast(
+    config: "StudyConfig", folder: "Folder", watcher: "TerminalWatcher", *, json_: bool
+) -> int:
+    """What the study would do; the folder stays as it is."""
+    from rich.console import Console
+
+    from bitwright.report.forecast_view import as_json, table
+    from bitwright.study.forecasting import forecast
+
+    try:
+        with watcher.shown():
+            found = forecast(config, folder.path, watcher)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    if json_:
+        echo_json(as_json(found))
+    else:
+        Console().print(table(found))
     return 0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from bitwright.errors import InvalidGenome, SpaceError
 from bitwright.measure.cost import costs
-from bitwright.records import Blueprint, Choice, Pick
+from bitwright.records import Blueprint, Choice, Genome, Pick
 from bitwright.space.joint import JointSpace, expand
 
 TRIES = 200  # random genomes to try before a space is said to hold none that decodes
@@ -17,6 +17,7 @@ TRIES = 200  # random genomes to try before a space is said to hold none that de
 class Surveyed:
     """One random candidate and its costs (see `cost.costs`)."""
 
+    genome: Genome
     blueprint: Blueprint
     costs: Mapping[str, int]
 
@@ -36,7 +37,7 @@ def _one(space: JointSpace, rng: np.random.Generator) -> Surveyed:
         except InvalidGenome:
             continue
         blueprint = space.decode(genome)
-        return Surveyed(blueprint, costs(expand(blueprint)))
+        return Surveyed(genome, blueprint, costs(expand(blueprint)))
     raise SpaceError(
         f"none of {TRIES} random candidates of the space decodes; widen it, or its filters"
     )

@@ -15,6 +15,17 @@ def measure(
     shop: Shop, space: JointSpace, config: StudyConfig, progress: Callable[[int, int], None]
 ) -> tuple[SensitivityRow, ...]:
     """Every (kind of unit, role, method) with its loss and whether it stays."""
+    policy = fixed_policy(config.quantization)
+    return judge(prober(shop, space, config, progress).probes(), config.sensitivity, policy=policy)
+
+
+def prober(
+    shop: Shop,
+    space: JointSpace,
+    config: StudyConfig,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Prober:
+    """What asks every kind of unit about every method of the study."""
     quantization = config.quantization
     policy = fixed_policy(quantization)
     methods: dict[Role, tuple[Method, ...]] = {
@@ -23,7 +34,7 @@ def measure(
     }
     if policy is not None:
         methods = {role: tuple(dict.fromkeys((policy[role], *methods[role]))) for role in methods}
-    prober = Prober(
+    return Prober(
         shop,
         space,
         config.sensitivity,
@@ -32,7 +43,6 @@ def measure(
         config.search.seed,
         progress,
     )
-    return judge(prober.probes(), config.sensitivity, policy=policy)
 
 
 def fixed_policy(quantization: QuantizationConfig) -> dict[Role, Method] | None:

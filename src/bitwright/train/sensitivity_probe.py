@@ -43,6 +43,15 @@ class Question:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Inquiry:
+    """The network of a kind, and what is asked of it."""
+
+    kind: str
+    blueprint: Blueprint
+    questions: tuple[Question, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Prober:
     """Makes all probes of a study, one after the other."""
 
@@ -56,22 +65,32 @@ class Prober:
 
     def probes(self) -> tuple[Probe, ...]:
         """Every probe; the classifier's are made on the first kind's network."""
-        found = {kind: self._blueprint(kind) for kind in self._kinds()}
-        networks = {kind: network for kind, network in found.items() if network is not None}
-        questions = {kind: list(self._questions(kind, networks)) for kind in networks}
-        total = sum(map(len, questions.values()))
+        inquiries = self.inquiries()
+        total = sum(len(inquiry.questions) for inquiry in inquiries)
         done: list[Probe] = []
-        for kind, blueprint in networks.items():
-            if not questions[kind]:
-                continue
-            budget = self.budget.model_copy(
-                update={"epochs": self.settings.epochs, "patience": None, "steps": None}
-            )
-            net, _ = self.shop.trained(blueprint, budget, derive(self.seed, 0, f"probe {kind}"))
-            for question in questions[kind]:
-                done.append(self._ask(question, blueprint, net))
+        for inquiry in inquiries:
+            seed = derive(self.seed, 0, f"probe {inquiry.kind}")
+            net, _ = self.shop.trained(inquiry.blueprint, self.training(), seed)
+            for question in inquiry.questions:
+                done.append(self.ask(question, inquiry.blueprint, net))
                 self.progress(len(done), total)
         return tuple(done)
+
+    def inquiries(self) -> tuple[Inquiry, ...]:
+        """The networks to train, with what is asked of each; none of which nothing is asked."""
+        found = {kind: self._blueprint(kind) for kind in self._kinds()}
+        networks = {kind: network for kind, network in found.items() if network is not None}
+        asked = (
+            Inquiry(kind, blueprint, tuple(self._questions(kind, networks)))
+            for kind, blueprint in networks.items()
+        )
+        return tuple(inquiry for inquiry in asked if inquiry.questions)
+
+    def training(self) -> TrainConfig:
+        """How each kind's network is trained before it is asked."""
+        return self.budget.model_copy(
+            update={"epochs": self.settings.epochs, "patience": None, "steps": None}
+        )
 
     def _kinds(self) -> list[str]:
         """The kinds of unit in the space that have a method to choose."""
@@ -105,7 +124,8 @@ class Prober:
                     for method in self.methods[role]:
                         yield Question(unit.kind, unit.path, role, method)
 
-    def _ask(self, question: Question, blueprint: Blueprint, trained: QuantNet) -> Probe:
+    def ask(self, question: Question, blueprint: Blueprint, trained: QuantNet) -> Probe:
+        """The answer: how a copy of the trained network does with the one method changed."""
         site = Site(question.path, question.role)
         policy = tuple(
             (place, question.method if place == site else method)

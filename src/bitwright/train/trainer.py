@@ -63,6 +63,12 @@ def train(
     return _Run(net, batches, config, hooks, objective).to_the_end()
 
 
+def steps_of(config: TrainConfig, per_epoch: int) -> int:
+    """The most steps that a training takes, of so many in an epoch."""
+    steps = math.ceil(config.epochs * per_epoch)
+    return max(1, min(steps, config.steps or steps))
+
+
 class _Run:
     """One training run: the optimizer, the schedule and the curve so far."""
 
@@ -76,8 +82,7 @@ class _Run:
     ) -> None:
         self.net, self.batches, self.config, self.hooks = net, batches, config, hooks
         self.objective = objective
-        steps = math.ceil(config.epochs * batches.per_epoch)
-        self.total = max(1, min(steps, config.steps or steps))
+        self.total = steps_of(config, batches.per_epoch)
         self._fit_quantizers()
         self.optimizer = torch.optim.AdamW(
             _parameter_groups(net, config), lr=config.learning_rate, betas=(0.9, 0.99), fused=True

@@ -1,0 +1,283 @@
+"""The dry run: what a study would do, with real steps of real candidates timed for how long.
+
+Nothing is written into the study's folder; what candidates export goes into a temporary one.
+"""
+
+import dataclasses
+import resource
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bitwright.config import StudyConfig
+from bitwright.errors import InfeasibleError, StoreError
+from bitwright.execute.base import Job
+from bitwright.quant.spec import Method
+from bitwright.records import Outcome
+from bitwright.seeds import derive, generator
+from bitwright.study import parts
+from bitwright.study.folder import Folder
+from bitwright.study.forecast import Forecast, Pace, Phase, Span, Timed
+from bitwright.study.parts import Parts
+from bitwright.study.settings import check_unchanged, probed_under
+from bitwright.study.store import Store
+from bitwright.study.watch import Watcher
+
+if TYPE_CHECKING:
+    from bitwright.measure.survey import Surveyed
+
+SURVEYED = 60  # random candidates whose costs are counted
+QUANTILES = (0.1, 0.5, 0.9)  # of them by their MACs are timed
+FEW, MANY = 2, 12  # training steps of a timed candidate: the difference is what steps take
+NO_TIME = Span(0.0, 0.0, 0.0)
+SLOW_S = 4.0  # a candidate that takes this for a few steps is timed with hardly more of them
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Stored:
+    """How far the study has come already in its folder."""
+
+    folder: Path
+    trials: int = 0
+    probed: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Sample:
+    """Random candidates: all of them, and those that keep the limits that need no training."""
+
+    all: "tuple[Surveyed, ...]"
+    feasible: "tuple[Surveyed, ...]"
+
+    def quantiles(self) -> "tuple[Surveyed, ...]":
+        """Cheap, middling and dear ones."""
+        ordered = sorted(self.feasible, key=lambda one: one.costs["macs"])
+        places = dict.fromkeys(round(at * (len(ordered) - 1)) for at in QUANTILES)
+        return tuple(ordered[place] for place in places)
+
+
+def forecast(config: StudyConfig, out: Path, watcher: Watcher | None = None) -> Forecast:
+    """What `run` would do with these settings and this folder."""
+    watcher = watcher or Watcher()
+    folder = Folder(out)
+    stored = _stored(config, folder)
+    parts.check(config)
+    watcher.phase("data", config.data.name)
+    found = parts.assemble(config, folder.name)
+    sample = _sample(found)
+    watcher.phase("timing")
+    with tempfile.TemporaryDirectory() as scratch:
+        pace = _pace(found, sample, Path(scratch), watcher)
+        phases = tuple(_phases(found, pace, sample, stored, Path(scratch)))
+    size = found.space.size()
+    return Forecast(
+        study=folder.name,
+        out=str(folder.path),
+        recorded=stored.trials,
+        facts=_facts(found),
+        structures=size.structures,
+        networks=size.networks,
+        phases=phases,
+        memory_bytes=_peak_memory(),
+        notes=tuple(_notes(config, sample)),
+    )
+
+
+def _stored(config: StudyConfig, folder: Folder) -> _Stored:
+    """What the folder holds of the study; ConfigError where it was begun with other settings."""
+    if config.storage is None and not folder.database.exists():
+        return _Stored(folder.path)
+    try:
+        name = None if config.storage is None else folder.name
+        store = Store.open_existing(folder.url(config.storage), name)
+    except StoreError:
+        if folder.database.exists():
+            raise
+        return _Stored(folder.path)  # the study is not in its storage yet
+    try:
+        check_unchanged(store, config, str(folder.path))
+        probed = store.get("probed_under") == probed_under(config)
+        return _Stored(folder.path, len(store.outcomes()), probed)
+    finally:
+        store.close()
+
+
+def _sample(found: Parts) -> _Sample:
+    from bitwright.measure.survey import survey
+
+    rng = generator(found.config.search.seed, 0, "forecast")
+    everything = survey(found.space, SURVEYED, rng)
+    feasible = tuple(
+        one for one in everything if not found.reward.violations(dict(one.costs), only_known=True)
+    )
+    if not feasible:
+        raise InfeasibleError(
+            f"each of {SURVEYED} random candidates breaks a limit before it is trained; loosen "
+            "the limits or narrow the space"
+        )
+    return _Sample(everything, feasible)
+
+
+def _pace(found: Parts, sample: _Sample, scratch: Path, watcher: Watcher) -> Pace:
+    """Real candidates, each evaluated twice: with few steps, and with more."""
+    chosen = sample.quantiles()
+    _evaluated(found, chosen[0], FEW, scratch)  # what is compiled or loaded once is not timed
+    timed = []
+    for done, one in enumerate(chosen):
+        watcher.progress(done, len(chosen), 0.0)
+        timed.append(_timed(found, one, scratch))
+    return Pace(tuple(timed), tuple(one.costs["macs"] for one in sample.feasible))
+
+
+def _timed(found: Parts, one: "Surveyed", scratch: Path) -> Timed:
+    few = _seconds(_evaluated(found, one, FEW, scratch))
+    many = 2 * FEW if sum(few.values()) > SLOW_S else MANY
+    more = _seconds(_evaluated(found, one, many, scratch))
+    step = max(0.0, (more.get("train", 0.0) - few.get("train", 0.0)) / (many - FEW))
+    return Timed(one.costs["macs"], step, sum(more.values()) - many * step)
+
+
+def _seconds(outcome: Outcome) -> dict[str, float]:
+    return dict(outcome.seconds)
+
+
+def _evaluated(found: Parts, one: "Surveyed", steps: int, scratch: Path) -> Outcome:
+    """The candidate's outcome after so many training steps; InfeasibleError where it failed."""
+    short = found.config.train.model_copy(update={"steps": steps, "epochs": float(steps)})
+    config = found.config.model_copy(update={"train": short})
+    evaluator = dataclasses.replace(found, config=config).evaluator(found.space, scratch)
+    seed = derive(found.config.search.seed, 0, "forecast")
+    outcome = evaluator.evaluate(Job(0, 0, one.genome, seed))
+    if outcome.state == "failed":
+        raise InfeasibleError(f"a random candidate fails: {outcome.reason}")
+    return outcome
+
+
+def _phases(
+    found: Parts, pace: Pace, sample: _Sample, stored: _Stored, scratch: Path
+) -> Iterator[Phase]:
+    teacher = _teacher(found, pace, stored)
+    sensitivity = _sensitivity(found, pace, stored)
+    before = sensitivity.time
+    if teacher is not None:
+        yield teacher
+        before += teacher.time if found.config.distill.candidates else NO_TIME
+    yield sensitivity
+    yield _search(found, pace, sample, stored, before)
+    yield from _finals(found, pace, sample, scratch)
+
+
+def _teacher(found: Parts, pace: Pace, stored: _Stored) -> Phase | None:
+    """The study's own teacher, where networks are to learn from one."""
+    from bitwright.measure.cost import costs
+    from bitwright.space.joint import expand
+    from bitwright.train.largest import largest
+    from bitwright.train.teaching import School
+    from bitwright.train.timing import steps
+
+    config, data = found.config, found.shop.task.data
+    if not config.distill.final or config.distill.teacher != "study":
+        return None
+    if School(found.shop, config, stored.folder).ready():
+        return Phase("teacher", "trained already", NO_TIME)
+    budget = config.distill.train
+    macs = costs(expand(largest(found.space.stages, data.input.shape, data.outputs)))["macs"]
+    count = steps(found.shop, budget)
+    seconds = count * pace.step(macs) * budget.batch / config.train.batch
+    return Phase("teacher", f"{count:,} steps of {budget.batch}", Span.about(seconds))
+
+
+def _sensitivity(found: Parts, pace: Pace, stored: _Stored) -> Phase:
+    from bitwright.train.timing import time_sensitivity
+
+    if not found.config.sensitivity.enabled:
+        return Phase("sensitivity", "off", NO_TIME)
+    if stored.probed:
+        return Phase("sensitivity", "measured already", NO_TIME)
+    inquiries = time_sensitivity(found.shop, found.space, found.config)
+    seconds = sum(one.steps * pace.step(one.macs) + one.questions * one.ask_s for one in inquiries)
+    questions = sum(one.questions for one in inquiries)
+    what = f"{len(inquiries)} networks trained, {questions} methods tried in them"
+    return Phase("sensitivity", what, Span.about(seconds))
+
+
+def _search(found: Parts, pace: Pace, sample: _Sample, stored: _Stored, before: Span) -> Phase:
+    """The candidates to come; of which as many as of the random ones may break a limit at once."""
+    from bitwright.train.timing import steps
+
+    settings = found.config.search
+    batch = found.controller(found.space).batch
+    whole = settings.iterations * batch
+    to_come = max(0, whole - stored.trials)
+    each = steps(found.shop, found.config.train)
+    trial = pace.trial(each)
+    kept = len(sample.feasible) / len(sample.all)
+    time = Span(kept * trial.low, kept * trial.likely, trial.high).times(to_come)
+    if settings.minutes is not None and to_come:
+        left = max(0.0, 60 * settings.minutes - before.likely)
+        time = time.at_most(left + batch * trial.high)
+    what = (
+        f"{settings.controller}: {settings.iterations} iterations x {batch} = {whole} candidates, "
+        f"each {each:,} steps of {found.config.train.batch}"
+    )
+    return Phase("search", what, time)
+
+
+def _finals(found: Parts, pace: Pace, sample: _Sample, scratch: Path) -> Iterator[Phase]:
+    """The winner, which may be any candidate, and the baseline beside it."""
+    from bitwright.train.timing import time_final
+
+    config = found.config
+    ordered = sample.quantiles()
+    timed = time_final(found.shop, config.final, ordered[len(ordered) // 2].blueprint, scratch)
+    larger = config.final.batch / config.train.batch  # batches take as much longer as they are
+    beside = Span.about(timed.other_s + (timed.epochs - 1) * timed.judge_s)
+    what = f"{timed.steps:,} steps of {config.final.batch}, exported, tested, proved"
+    yield Phase("winner", what, pace.steps(timed.steps).times(larger) + beside)
+    macs = _baseline_macs(found)
+    if config.baseline and macs is not None:
+        training = Span.about(timed.steps * larger * pace.step(macs))
+        yield Phase("baseline", "the same for the 8-bit network", training + beside)
+
+
+def _baseline_macs(found: Parts) -> int | None:
+    from bitwright.measure.cost import costs
+    from bitwright.space.joint import expand
+
+    methods = Method.parse("lsq:8"), Method.parse("lsq:8", "activation")
+    blueprint = found.shop.task.baseline(*methods)
+    return None if blueprint is None else costs(expand(blueprint))["macs"]
+
+
+def _facts(found: Parts) -> tuple[tuple[str, str], ...]:
+    """What the study works on and with."""
+    known = parts.environment(found.shop)
+    shape = "x".join(map(str, found.shop.task.data.input.shape))
+    samples = found.shop.task.samples_are
+    return (
+        ("data", known["data"]),
+        (samples, f"{known[samples]}; {shape}"),
+        ("target", found.config.target),
+        ("training on", f"{known['device']}, threads: {known['threads']}; {known['processor']}"),
+    )
+
+
+def _notes(config: StudyConfig, sample: _Sample) -> Iterator[str]:
+    broken = len(sample.all) - len(sample.feasible)
+    if broken:
+        yield (
+            f"Of {len(sample.all)} random candidates, {broken} break a limit before they are "
+            "trained: such ones take no time, and a search soon makes fewer of them."
+        )
+    if config.search.minutes is not None:
+        yield f"search.minutes ends the search after {config.search.minutes:g} minutes."
+    if config.search.convergence is not None:
+        yield "search.convergence may end the search sooner."
+
+
+def _peak_memory() -> int:
+    """The most bytes that this process has held, the timing among them."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

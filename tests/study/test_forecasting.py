@@ -1,0 +1,112 @@
+"""A dry run counts what a run then does, times real steps, and leaves the folder as it is."""
+
+import pytest
+
+from bitwright.errors import ConfigError, InfeasibleError
+from bitwright.study import session
+from bitwright.study.forecasting import forecast
+from bitwright.study.watch import Watcher
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+PROBED = {
+    "sensitivity": {"epochs": 0.5, "images": 50, "tune_steps": 1, "keep": 1},
+    "quantization": {"weights": ["lsq:2", "lsq:8"], "activations": ["lsq:8"]},
+}
+
+
+class Questions(Watcher):
+    """Counts what sensitivity asks."""
+
+    total = 0
+
+    def progress(self, done, total, loss):
+        if not loss:
+            self.total = max(self.total, total)
+
+
+def contents(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def phases(found):
+    return {phase.name: phase for phase in found.phases}
+
+
+def test_a_dry_run_writes_nothing_and_counts_what_a_run_does(tmp_path, config, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = config(baseline=True, **PROBED)
+    found = forecast(settings, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+    assert (found.study, found.recorded) == ("run", 0)
+    told = phases(found)
+    assert list(told) == ["sensitivity", "search", "winner", "baseline"]
+    assert "2 iterations x 2 = 4 candidates, each 2 steps of 64" in told["search"].what
+    assert told["winner"].what.startswith("8 steps of 64")
+    for phase in found.phases:
+        assert 0 < phase.time.low <= phase.time.likely <= phase.time.high
+    assert found.memory_bytes > 50e6
+
+    questions = Questions()
+    session.sensitivity(settings, tmp_path / "run", questions)
+    assert f" {questions.total} methods tried" in told["sensitivity"].what
+    view = session.run(settings, tmp_path / "run")
+    assert len(view.outcomes) == 4
+    assert phases(forecast(settings, tmp_path / "run"))["sensitivity"].what == "measured already"
+
+
+def test_what_is_recorded_is_not_run_again(tmp_path, config):
+    session.run(config(), tmp_path)
+    before = contents(tmp_path)
+    found = forecast(config(search__iterations=3), tmp_path)
+    assert contents(tmp_path) == before
+    assert found.recorded == 4
+    fresh = forecast(config(search__iterations=3), tmp_path / "new")
+    assert phases(found)["search"].time.high < phases(fresh)["search"].time.high
+    with pytest.raises(ConfigError, match=r"was started with train\.batch = 64, now it is 32"):
+        forecast(config(train__batch=32), tmp_path)
+
+
+def test_a_teacher_is_counted_until_it_is_there(tmp_path, config):
+    taught = config(distill={"where": "final", "train": {"epochs": 1, "batch": 64}})
+    told = phases(forecast(taught, tmp_path))
+    assert "teacher" not in phases(forecast(config(), tmp_path))
+    assert told["teacher"].what.endswith("steps of 64")
+    assert told["teacher"].time.likely > 0
+    session.run(taught, tmp_path)
+    assert phases(forecast(taught, tmp_path))["teacher"].what == "trained already"
+
+
+def test_a_time_limit_caps_the_search(tmp_path, config):
+    long = config(search__iterations=100_000, search__minutes=0.05)
+    told = forecast(long, tmp_path)
+    search = phases(told)["search"]
+    assert 3.0 <= search.time.likely < 60
+    assert any("search.minutes ends the search after 0.05 minutes" in note for note in told.notes)
+
+
+def test_limits_that_no_candidate_keeps_are_told_before_hours_are_spent(tmp_path, config):
+    with pytest.raises(InfeasibleError, match="each of 60 random candidates breaks a limit"):
+        forecast(config(limits={"packed_bytes": 1.0}), tmp_path / "x")
+    some = forecast(config(limits={"packed_bytes": 800.0}), tmp_path / "x")
+    assert any("break a limit before they are trained" in note for note in some.notes)
+
+
+def test_the_test_set_is_not_looked_at(tmp_path, config, monkeypatch):
+    """A final network is timed on training samples in its place."""
+    from bitwright.train.shop import Shop
+
+    looked_at = []
+    before = Shop.score_of_file
+    monkeypatch.setattr(
+        Shop,
+        "score_of_file",
+        lambda self, path, part: looked_at.append(part) or before(self, path, part),
+    )
+    forecast(config(), tmp_path / "x")
+    from bitwright.tasks.base import make
+
+    test = make(config()).data.test
+    assert any(len(part) == len(test) for part in looked_at), "a stand-in of its size is"
+    for part in looked_at:
+        if len(part) == len(test):
+            assert not (part.inputs.numpy() == test.inputs).all()

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean bench-distill
+.PHONY: help setup demo test lint clean bench-distill bench-transforms
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -33,6 +33,9 @@ lint: setup ## Run the linters, the type checker and the import contracts
 
 bench-distill: setup ## Measure what a teacher brings: half an hour on one core, goes on where it stopped
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/distill.py
+
+bench-transforms: setup ## Measure every transform at every width: 20 minutes on one core, goes on where it stopped
+	$(BIN)/python benchmarks/transforms.py
 
 clean: ## Remove .venv, caches and build products; studies in runs/ stay
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

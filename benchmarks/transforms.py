@@ -34,10 +34,10 @@ RESULT = Path(__file__).parent / "results" / "transforms.json"
 DATA = "fashion-mnist"
 WIDTHS, SEEDS = (8, 4, 3, 2, 1), (0, 1, 2)
 STAGES: tuple[dict[str, Any], ...] = (
-    {"name": "stem", "kinds": "conv", "width": 16, "stride": 2},
+    {"name": "stem", "kinds": "conv", "width": 16, "kernel": 5, "stride": 4},
     {"name": "body", "kinds": "residual", "width": 32, "stride": 2},
 )
-BUDGET = TrainConfig(epochs=4, images=12_000, batch=100, learning_rate=0.005)
+BUDGET = TrainConfig(epochs=10, images=12_000, batch=200, learning_rate=0.015)
 SETTINGS = ("epochs", "images", "batch", "learning_rate")
 STAND_IN = "lsq"  # where a transform has no such width in a role
 FULL = "none:32"

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from bitwright.errors import ExportError
 from bitwright.export.integer import Grid
-from bitwright.export.packing import pack, packed_bytes, unpack, unpack_fields
+from bitwright.export.packing import pack, packed_bytes, to_fields, unpack, unpack_fields
 from bitwright.graph import GraphBuilder
 from bitwright.measure.cost import costs
 from bitwright.quant.grids import code_range
+from bitwright.quant.names import TRANSFORMS, traits_of
 from bitwright.quant.spec import Method
 from bitwright.testing.integer_models import random_model
 
@@ -50,6 +51,16 @@ def test_a_code_off_the_grid_is_refused(bits: int, code: int) -> None:
         pack(np.array([1, code], np.int8), grid)
 
 
+def test_uneven_levels_are_counted_one_by_one() -> None:
+    levels = np.array([[-9, 0, 5, 100], [-1, 2, 3, 4]], np.int32)
+    grid = Grid(np.ones(2, np.float32), np.zeros(2, np.int32), 2, -127, 127, levels)
+    codes = np.array([[100, -9, 0, 5], [4, 3, 2, -1]], np.int8)
+    assert to_fields(codes, grid).tolist() == [[3, 0, 1, 2], [3, 2, 1, 0]]
+    assert np.array_equal(unpack(pack(codes, grid), grid, codes.shape), codes)
+    with pytest.raises(ExportError, match=r"leave their grid -127\.\.127 or its levels"):
+        pack(codes[::-1], grid)
+
+
 def test_a_grid_too_wide_for_its_bits_is_refused() -> None:
     with pytest.raises(ExportError, match="8 levels from -4 to 3 do not fit 2 bits"):
         pack(np.zeros(3, np.int8), Grid(np.float32(1), np.int32(0), 2, -4, 3))
@@ -60,10 +71,17 @@ def test_cut_data_is_refused() -> None:
         unpack_fields(b"ab", 3, 9)
 
 
-@pytest.mark.parametrize("activation", ["lsq:8", "affine:3"])
+@pytest.mark.parametrize("activation", ["lsq:8", "affine:3", "apot:4"])
 @pytest.mark.parametrize("grain", ["tensor", "channel"])
-@pytest.mark.parametrize("transform", ["uniform", "lsq", "affine", "power_of_two"])
-@pytest.mark.parametrize("bits", [1, 3, 8])
+@pytest.mark.parametrize(
+    ("transform", "bits"),
+    [
+        (name, bits)
+        for name in TRANSFORMS
+        for bits in traits_of(name).weights
+        if bits in (1, 2, 3, 8)
+    ],
+)
 def test_the_graph_foretells_the_packed_size(
     transform: str, bits: int, grain: str, activation: str
 ) -> None:

@@ -43,6 +43,29 @@ def test_packed_bytes() -> None:
     assert costs(network("affine:3:tensor"))["packed_bytes"] == by_tensor + 3
 
 
+def test_uneven_weights_take_a_table_or_a_byte_each() -> None:
+    # of 108, 100 and 160 weights in 4, 4 and 10 channels, 4 bytes a scale and a bias, grids
+    rest = 8 * (4 + 4 + 10) + 3 * 5
+    assert costs(network("apot:3:channel"))["packed_bytes"] == 41 + 38 + 60 + 3 * 7 + rest
+    by_tensor = 4 * 18 + 4 * 3 + 3 * 5
+    codebook = costs(network("codebook:3:tensor"))["packed_bytes"]
+    assert codebook == 41 + 38 + 60 + 3 * 8 + by_tensor
+    by_channel = costs(network("codebook:3:channel"))["packed_bytes"]
+    assert by_channel == (41 + 4 * 8) + (38 + 4 * 8) + (60 + 10 * 8) + rest
+    wide = costs(network("codebook:6:channel"))["packed_bytes"]
+    assert wide == 108 + 100 + 160 + rest, "a byte each: 64 levels a channel would be more"
+
+
+def test_uneven_levels_are_multiplied_as_codes_of_8_bits() -> None:
+    assert costs(network("apot:3", "lsq:4:tensor"))["bitops"] == 6912 * 64 + 1760 * 8 * 4
+    assert costs(network("lsq:3", "apot:4:tensor"))["bitops"] == 6912 * 24 + 1760 * 3 * 8
+
+
+def test_a_kind_of_uneven_activation_has_one_table() -> None:
+    even, uneven = (costs(network("lsq:3", f"{name}:4:tensor")) for name in ("lsq", "apot"))
+    assert uneven["packed_bytes"] - even["packed_bytes"] == 256
+
+
 def test_full_precision_counts_its_own_bits() -> None:
     full = costs(network("none:32", "none:32:tensor"))
     assert full["packed_bytes"] == 4 * (108 + 100 + 160) + 4 * 18 + 5  # only the pixels have a grid

@@ -130,6 +130,6 @@ def refusal(method: Method, role: Role) -> str | None:
         return f"transform '{method.transform}' is not for {role}s; {traits.advice}"
     span = str(widths[0]) if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
     return (
-        f"{method.bits} bits; transform '{method.transform}' takes {span} for {role}s; "
-        f"{traits.advice}"
+        f"{method.bits} bit{'s' * (method.bits > 1)}; transform '{method.transform}' takes {span} "
+        f"for {role}s; {traits.advice}"
     )

@@ -20,7 +20,12 @@ BODY = (
     "bitwright.quant.transforms",
     "bitwright.targets",
     "bitwright.tasks.image_classification",
+    "bitwright.testing.evaluators",
     "bitwright.testing.integer_models",
+    "bitwright.testing.targets",
+    "bitwright.testing.tasks",
+    "bitwright.testing.transforms",
+    "bitwright.testing.units",
     "bitwright.train",
 )
 HEAVY = ("torch", "onnx", "onnxruntime", "optuna", "plotly", "sklearn", "pandas")

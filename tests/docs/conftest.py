@@ -13,17 +13,23 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAPERS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")
 BLOCK = re.compile(
-    r"(?P<note><!-- not run: [^\n]+ -->\n)?^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.M | re.S
+    r"(?P<note><!-- not run: [^\n]+ -->\n)?(<!-- from (?P<source>[^\n]+) -->\n)?"
+    r"^```(?P<language>\w+)\n(?P<text>.*?)^```$",
+    re.M | re.S,
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """A fenced block; `runs` is False where a comment before it says why it is not run."""
+    """A fenced block; `runs` is False where a comment before it says why it is not run.
+
+    `source` is the file that it quotes, where a comment before it names one.
+    """
 
     language: str
     text: str
     runs: bool
+    source: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +44,7 @@ class Paper:
 
     def blocks(self, *languages: str) -> list[Block]:
         found = [
-            Block(match["language"], match["text"], match["note"] is None)
+            Block(match["language"], match["text"], match["note"] is None, match["source"])
             for match in BLOCK.finditer(self.text)
         ]
         return [block for block in found if block.language in languages]

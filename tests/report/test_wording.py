@@ -81,3 +81,11 @@ def test_comparisons_are_in_words():
     assert PACKED.compare(None, 1) == PACKED.compare(0, 10) == "-"
     assert PACKED.ratio(20_000, 80_000) == f"0.25{X}"
     assert PACKED.ratio(1, 0) == "-"
+
+
+def test_what_is_known_by_its_import_path_goes_by_its_own_name():
+    own = UnitSpec("body/0", "mine.units:SQUEEZED", (("width", 8), ("kernel", 3)))
+    assert wording.structure([own]) == "SQUEEZED3:8"
+    assert wording.unit_words(own)[0] == f"SQUEEZED 3{X}3"
+    method = Method.parse("mine.transforms:Quantile:4")
+    assert wording.method_words(method) == "4-bit Quantile, per channel"

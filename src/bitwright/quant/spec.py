@@ -12,19 +12,25 @@ from bitwright.errors import ConfigError
 Role = Literal["weight", "activation"]
 ROLES: tuple[Role, Role] = ("weight", "activation")
 FULL_PRECISION = "none"
-_TEXT = re.compile(r"(?P<transform>[a-z][a-z0-9_]*):(?P<bits>\d+)(:(?P<grain>tensor|channel))?")
+_NAME, _PATH = r"[a-z][a-z0-9_]*", r"[A-Za-z_][\w.]*:[A-Za-z_]\w*"
+_TEXT = re.compile(
+    rf"(?P<transform>{_NAME}|{_PATH}):(?P<bits>\d+)(:(?P<grain>tensor|channel))?", re.ASCII
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
 class Method:
     """A bit width and the mathematical transform that maps real numbers to it (M3.1).
 
-    Its text form, used in study files and genomes, is ``transform:bits:tensor|channel``.
+    Its text form, used in study files and genomes, is ``transform:bits:tensor|channel``; the
+    transform is a registered name, or the import path of one's own.
 
     >>> Method.parse("lsq:4:channel")
     Method(transform='lsq', bits=4, per_channel=True)
     >>> str(Method("power_of_two", 8, per_channel=False))
     'power_of_two:8:tensor'
+    >>> Method.parse("mine.transforms:Quantile:4").transform
+    'mine.transforms:Quantile'
     """
 
     transform: str

@@ -33,7 +33,12 @@ _STOPS = {
 
 def kind_words(kind: str) -> str:
     """The kind as a reader says it: "inverted bottleneck"."""
-    return kind.replace("_", " ")
+    return _own_name(kind).replace("_", " ")
+
+
+def _own_name(name: str) -> str:
+    """The name of what is known by its import path: "SQUEEZED" of "mine.units:SQUEEZED"."""
+    return name.rpartition(":")[2]
 
 
 def unit_words(unit: UnitSpec) -> tuple[str, str]:
@@ -61,9 +66,8 @@ def method_words(method: Method) -> str:
     """The method as a reader says it: "4-bit lsq, per channel"."""
     if not method.quantized:
         return f"{method.bits}-bit float"
-    return (
-        f"{method.bits}-bit {method.transform}, per {'channel' if method.per_channel else 'tensor'}"
-    )
+    grain = "channel" if method.per_channel else "tensor"
+    return f"{method.bits}-bit {_own_name(method.transform)}, per {grain}"
 
 
 def short_method(text: str, role: Role) -> str:
@@ -83,7 +87,7 @@ def structure(units: Sequence[UnitSpec]) -> str:
 
 def _shorthand(unit: UnitSpec) -> str:
     params = dict(unit.params)
-    text = _CODES.get(unit.kind, unit.kind) + str(params.get("kernel", ""))
+    text = _CODES.get(unit.kind, _own_name(unit.kind)) + str(params.get("kernel", ""))
     if "width" in params and unit.kind != "classifier":
         text += f":{params['width']}"
     if params.get("stride", 1) != 1:

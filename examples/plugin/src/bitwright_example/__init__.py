@@ -1,0 +1,1 @@
+"""One of everything that Bitwright can be extended with."""

@@ -1,0 +1,134 @@
+"""The contract of a target as checks to run on one's own.
+
+    @pytest.mark.parametrize("check", CHECKS)
+    def test_my_target(check):
+        check(MyTarget())
+
+Each check raises AssertionError with the law that was broken.
+"""
+
+import contextlib
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from bitwright.export import reference
+from bitwright.export.integer import IntegerModel
+from bitwright.export.runtime import load
+from bitwright.quant.names import TRANSFORMS, refusal
+from bitwright.quant.spec import ROLES, Method, Role
+from bitwright.records import Measurement
+from bitwright.space.joint import expand
+from bitwright.targets.base import Target
+from bitwright.testing.integer_models import random_images, random_model
+from bitwright.testing.networks import blueprint_of
+
+AGREEING = 0.95  # of the file's answers on random networks: kernels round ties in other ways
+
+
+def answers_for_every_method(target: Target) -> None:
+    """`supports` gives None or a reason, the same each time, and lets something through."""
+    for role in ROLES:
+        for method in _methods(role):
+            first, second = (target.supports(method, role) for _ in range(2))
+            assert first is None or (isinstance(first, str) and first), (
+                f"{method}: supports gives None or the reason why not, it gave {first!r}"
+            )
+            assert first == second, f"{method}: two answers to one question"
+        assert next(_supported(target, role), None), f"it runs no method for {role}s at all"
+
+
+def says_what_it_is_called(target: Target) -> None:
+    """It has a name."""
+    assert isinstance(target.name, str) and target.name, "a target has a name"
+
+
+def ships_what_it_promises(target: Target) -> None:
+    """A network of every width that it supports can be exported, and the file is there."""
+    for weight, activation in _policies(target):
+        with _exported(target, weight, activation) as (_, path):
+            assert path.is_file() and path.stat().st_size, f"{weight}, {activation}: no file"
+
+
+def keeps_the_metadata(target: Target) -> None:
+    """What a file is told of itself can be read from it."""
+    weight, activation = next(_policies(target))
+    with _exported(target, weight, activation) as (_, path):
+        assert load(path).metadata.get("study") == "contract", "the metadata is lost"
+
+
+def computes_what_the_integer_model_does(target: Target) -> None:
+    """The file's answers are those of the exact integer reference."""
+    for weight, activation in _policies(target):
+        with _exported(target, weight, activation) as (model, path):
+            images = random_images(model.graph, 100, np.random.default_rng(1))
+            expected = reference.run(model, images).argmax(1)
+            agreeing = (load(path).predict(images) == expected).mean()
+            assert agreeing >= AGREEING, f"{weight}, {activation}: {agreeing:.0%} of answers agree"
+
+
+def measures_the_file(target: Target) -> None:
+    """A measurement has at least the latency and the size of that very file."""
+    weight, activation = next(_policies(target))
+    with _exported(target, weight, activation) as (_, path):
+        measured = target.measure(path)
+        for name in ("latency_ms", "file_bytes"):
+            assert isinstance(measured.get(name), Measurement), f"'{name}' was not measured"
+        assert measured["latency_ms"].value > 0, "a network takes time"
+        assert measured["file_bytes"].value == path.stat().st_size, "file_bytes is not the file's"
+
+
+CHECKS: Sequence[Callable[[Target], None]] = (
+    answers_for_every_method,
+    says_what_it_is_called,
+    ships_what_it_promises,
+    keeps_the_metadata,
+    computes_what_the_integer_model_does,
+    measures_the_file,
+)
+
+
+def _methods(role: Role) -> Iterator[Method]:
+    """Every method that there is for that role, and full precision."""
+    for name, bits, grain in itertools.product(TRANSFORMS, range(1, 9), (False, True)):
+        method = Method(name, bits, grain)
+        if refusal(method, role) is None:
+            yield method
+    yield Method.parse("none:32")
+
+
+def _supported(target: Target, role: Role) -> Iterator[Method]:
+    for method in _methods(role):
+        if method.quantized and target.supports(method, role) is None:
+            yield method
+
+
+def _policies(target: Target) -> Iterator[tuple[Method, Method]]:
+    """A weight and an activation method of every width that the target runs."""
+    weights, activations = (
+        list({method.bits: method for method in _supported(target, role)}.values())
+        for role in ROLES
+    )
+    for number in range(max(len(weights), len(activations))):
+        yield weights[number % len(weights)], activations[number % len(activations)]
+
+
+@contextlib.contextmanager
+def _exported(
+    target: Target, weight: Method, activation: Method
+) -> Iterator[tuple[IntegerModel, Path]]:
+    """A small network with random weights, and the target's file of it."""
+    blueprint = blueprint_of(
+        {"name": "stem", "width": 8},
+        {"name": "body", "kinds": "residual", "width": 8},
+        weight=str(weight),
+        activation=str(activation),
+    )
+    model = random_model(expand(blueprint), np.random.default_rng(0))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        target.export(model, path, {"study": "contract"})
+        yield model, path

@@ -1,0 +1,65 @@
+"""The built-in target keeps the contract that is published for users' own; broken ones do not."""
+
+import pytest
+
+from bitwright.records import Measurement
+from bitwright.targets.base import TARGETS
+from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
+from bitwright.testing.targets import CHECKS
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_target_keeps_it(name, check):
+    check(TARGETS.get(name)())
+
+
+class Silent(OnnxRuntimeCpu):
+    def supports(self, method, role):
+        return super().supports(method, role) or ""
+
+
+class Picky(OnnxRuntimeCpu):
+    def supports(self, method, role):
+        return "it has no multiplier" if role == "weight" else super().supports(method, role)
+
+
+class Fickle(OnnxRuntimeCpu):
+    asked = 0
+
+    def supports(self, method, role):
+        self.asked += 1
+        return "not now" if self.asked % 2 else None
+
+
+class Lossy(OnnxRuntimeCpu):
+    def export(self, model, path, metadata):
+        super().export(model, path, {})
+
+
+class Lazy(OnnxRuntimeCpu):
+    def export(self, model, path, metadata):
+        pass
+
+
+class Estimating(OnnxRuntimeCpu):
+    def measure(self, path):
+        return {"latency_ms": Measurement(1.0), "file_bytes": Measurement(1000.0)}
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        (Silent, "supports gives None or the reason why not"),
+        (Picky, "it runs no method for weights at all"),
+        (Fickle, "two answers to one question"),
+        (Lossy, "the metadata is lost"),
+        (Lazy, "no file"),
+        (Estimating, "file_bytes is not the file's"),
+    ],
+)
+def test_a_target_that_breaks_it_is_told(target, said):
+    broken = target()
+    with pytest.raises(AssertionError, match=said):
+        for check in CHECKS:
+            check(broken)

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean bench-distill bench-transforms
+.PHONY: help setup demo test lint clean bench-controllers bench-distill bench-transforms
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -30,6 +30,11 @@ lint: setup ## Run the linters, the type checker and the import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench-controllers: setup ## Measure every controller on tables of trained networks (BITWRIGHT_DATA): some 20 minutes on one core
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/controllers.py run
+	$(BIN)/python benchmarks/controllers.py report
 
 bench-distill: setup ## Measure what a teacher brings: half an hour on one core, goes on where it stopped
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/distill.py

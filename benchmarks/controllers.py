@@ -2,6 +2,7 @@
 
     make bench-controllers                              # with BITWRIGHT_DATA set to the data folder
     .venv/bin/python benchmarks/controllers.py run --data FOLDER --tables device --seeds 10
+    .venv/bin/python benchmarks/controllers.py report   # the result file, the figure, the page
 
 50 seeds, 200 evaluations each, on the tables of nas_tables.py. Controllers have the product's
 defaults; what differs from them stands in CONTENDERS. `optuna TPE` and `optuna NSGA-II` run
@@ -20,8 +21,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+import controllers_report
+import numpy as np
 import optuna
-from nas_tables import TABLES, Table
+from nas_tables import TABLES, TITLES, Table
 
 from bitwright.control.base import make
 from bitwright.control.operators import walk
@@ -65,6 +68,7 @@ class Native:
     """An Optuna sampler in Optuna's own loop."""
 
     sampler: Callable[[int], optuna.samplers.BaseSampler]
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # Optuna's defaults
 
     def run(self, table: Table, seed: int) -> Rewards:
         """The rewards of one search."""
@@ -104,17 +108,15 @@ def table_of(name: str, data: Path) -> Table:
     return TABLES[name](data / "nas")
 
 
-def done(path: Path) -> dict[tuple[str, str, int], Rewards]:
-    """The runs there are: (table, contender, seed) to the rewards."""
-    if not path.exists():
-        return {}
-    records = map(json.loads, path.read_text(encoding="utf-8").splitlines())
-    return {(each["table"], each["contender"], each["seed"]): each["rewards"] for each in records}
+def records(path: Path) -> list[dict[str, Any]]:
+    """The runs there are."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def due(options: argparse.Namespace) -> Iterator[tuple[str, str, int]]:
     """The runs that are asked for and not there yet."""
-    there = done(options.runs)
+    there = {(each["table"], each["contender"], each["seed"]) for each in records(options.runs)}
     for seed in range(options.first_seed, options.first_seed + options.seeds):
         for table in options.tables:
             for contender in options.contenders:
@@ -140,16 +142,37 @@ def run(options: argparse.Namespace) -> None:
             "seed": seed,
             "best": table_of(table, Path(data)).best(),
             "seconds": round(time.process_time() - begun, 3),
-            "rewards": [round(reward, 6) for reward in rewards],
+            "rewards": [round(reward, 8) for reward in rewards],
         }
         with options.runs.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
 
+def report(path: Path) -> None:
+    """Writes what the runs come to."""
+    regrets: dict[tuple[str, str], dict[int, Any]] = {}
+    for record in records(path):
+        reached = np.maximum.accumulate(record["rewards"])
+        found = regrets.setdefault((record["table"], record["contender"]), {})
+        found[record["seed"]] = 100 * np.maximum(record["best"] - reached, 0)
+    ordered = {
+        (table, contender): regrets[table, contender]
+        for table in TABLES
+        for contender in CONTENDERS
+        if (table, contender) in regrets
+    }
+    about = {
+        "command": "make bench-controllers",
+        "seeds": SEEDS,
+        "options": {name: dict(one.options) for name, one in CONTENDERS.items()},
+    }
+    controllers_report.write(controllers_report.summary(ordered, TITLES, about))
+
+
 def main() -> None:
     """Carries out what is asked for."""
     parser = argparse.ArgumentParser(description="Regret of every controller on real tables.")
-    parser.add_argument("what", choices=("run",))
+    parser.add_argument("what", choices=("run", "report"))
     parser.add_argument("--data", help="the data folder; default: BITWRIGHT_DATA")
     parser.add_argument("--runs", type=Path, default=RUNS, help="where runs are kept")
     parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
@@ -157,7 +180,11 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so many")
-    run(parser.parse_args())
+    options = parser.parse_args()
+    if options.what == "run":
+        run(options)
+    else:
+        report(options.runs)
 
 
 if __name__ == "__main__":

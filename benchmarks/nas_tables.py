@@ -113,7 +113,6 @@ class Table:
     """A space with what is sought in it."""
 
     name: str
-    title: str
     space: TableSpace
     reward: Reward
     objectives: tuple[str, ...]  # what several-goal controllers look at
@@ -140,7 +139,7 @@ def accuracy_table(folder: Path) -> Table:
     found = {_structure(row["ops"]): {"accuracy": row["c10_test_mean"] / 100} for row in rows}
     space = TableSpace("nb201-accuracy", found)
     reward = Reward("linear", {"accuracy": Term()}, {})
-    return Table("accuracy", "structure, accuracy alone", space, reward, ("accuracy",))
+    return Table("accuracy", space, reward, ("accuracy",))
 
 
 def device_table(folder: Path) -> Table:
@@ -161,8 +160,7 @@ def device_table(folder: Path) -> Table:
     space = TableSpace("nb201-device", found)
     terms = {"accuracy": Term(), "latency_ms": Term(0.1, _quartile(found, "latency_ms"))}
     reward = Reward("hinge", terms, {})
-    title = "structure x quantization, accuracy and latency"
-    return Table("device", title, space, reward, ("accuracy", "latency_ms"))
+    return Table("device", space, reward, ("accuracy", "latency_ms"))
 
 
 def mixed_bits_table(folder: Path) -> Table:
@@ -179,15 +177,21 @@ def mixed_bits_table(folder: Path) -> Table:
         }
     space = TableSpace("nb201-mixed-bits", found)
     terms = {"accuracy": Term(), "packed_bytes": Term(0.1, _quartile(found, "packed_bytes"))}
-    title = "a pool of structure x bits, accuracy and size"
     reward = Reward("hinge", terms, {})
-    return Table("mixed_bits", title, space, reward, ("accuracy", "packed_bytes"))
+    return Table("mixed_bits", space, reward, ("accuracy", "packed_bytes"))
 
 
 TABLES: dict[str, Callable[[Path], Table]] = {
     "accuracy": accuracy_table,
     "device": device_table,
     "mixed_bits": mixed_bits_table,
+}
+
+
+TITLES = {
+    "accuracy": "structure; accuracy alone",
+    "device": "structure x quantization; accuracy within a latency",
+    "mixed_bits": "a pool of structure x bits; accuracy within a size",
 }
 
 

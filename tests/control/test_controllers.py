@@ -8,6 +8,7 @@ import pytest
 
 from bitwright.control.base import CONTROLLERS, genome_from_json, make, picks_to_json
 from bitwright.control.evolution import EvolutionController
+from bitwright.control.operators import choices
 from bitwright.control.recurrent import RecurrentController
 from bitwright.errors import ConfigError, SpaceError
 from bitwright.records import Choice, Genome, Outcome
@@ -65,6 +66,13 @@ def test_bad_options_are_refused(name, options, message):
 def test_settings_must_fit_each_other():
     with pytest.raises(ConfigError, match="tournament = 9 draws more than population = 4"):
         make("evolution", ToySpace(), {"population": 4, "tournament": 9}, seed=0)
+
+
+@pytest.mark.parametrize("key", ["clip", "epochs"])
+def test_what_only_ppo_has_is_refused_without_it(key):
+    value = {"clip": 0.1, "epochs": 3}[key]
+    with pytest.raises(ConfigError, match=rf"{key} = {value} needs algorithm = 'ppo'"):
+        make("recurrent", ToySpace(), {key: value}, seed=0)
 
 
 def test_unknown_controller_names_the_nearest():
@@ -250,6 +258,42 @@ def test_making_a_policy_leaves_torchs_own_generator_alone():
     torch.manual_seed(1)
     make("recurrent", ToySpace(), seed=9)
     assert torch.equal(torch.rand(3), expected)
+
+
+def _chances(options, rewards):
+    """How likely each outcome's genome is, before and after they were learned."""
+    import torch
+
+    space = ToySpace()
+    controller = make("recurrent", space, {"exploration": 0, "entropy": 0, **options}, seed=0)
+    outcomes = _outcomes(space, rewards)
+
+    def likely():
+        replays = [controller._replay(one.genome, choices(space, one.genome)) for one in outcomes]
+        return [torch.stack(replay.log_probabilities).sum().item() for replay in replays]
+
+    before = likely()
+    controller.learn(outcomes)
+    return before, likely()
+
+
+@pytest.mark.parametrize("options", [{}, {"algorithm": "ppo"}])
+def test_what_did_better_becomes_likelier(options):
+    before, after = _chances(options, [1.0, 0.0])
+    assert after[0] > before[0] and after[1] < before[1]
+
+
+def test_ppo_goes_further_with_more_epochs_until_it_is_clipped():
+    """Adam's first steps are of one size: the distance tells how many had a gradient."""
+
+    def moved(**options):
+        options = {"algorithm": "ppo", "learning_rate": 1e-3, **options}
+        before, after = _chances(options, [1.0, 0.0])
+        return after[0] - before[0]
+
+    one, four = moved(epochs=1), moved(epochs=4)
+    assert four > 2 * one > 0
+    assert moved(epochs=4, clip=1e-9) < four
 
 
 def test_equal_rewards_leave_the_policy_finite_and_undecided():

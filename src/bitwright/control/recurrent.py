@@ -40,12 +40,12 @@ class RecurrentSettings(Settings):
     batch: int = Field(4, ge=1)
     algorithm: Literal["reinforce", "ppo"] = "reinforce"
     hidden: int = Field(48, ge=1, le=1024)
-    learning_rate: float = Field(0.02, gt=0, le=1)
-    entropy: float = Field(0.02, ge=0)
+    learning_rate: float = Field(0.01, gt=0, le=1)
+    entropy: float = Field(0.1, ge=0)
     baseline_decay: float = Field(0.9, ge=0, lt=1)
     exploration: int = Field(8, ge=0)
     clip: float = Field(0.2, gt=0, lt=1)
-    epochs: int = Field(4, ge=1)
+    epochs: int = Field(2, ge=1)
 
     @model_validator(mode="after")
     def _ppo_has_more_keys(self) -> Self:

@@ -57,6 +57,7 @@ outcomes = st.builds(
     seconds=pairs(st.text(max_size=8), numbers),
     seed=st.integers(0, 2**63 - 1),
     model=st.none() | st.text(max_size=9),
+    lost=st.integers(0, 2),
 )
 SOME = Outcome(3, 1, Genome("s", (("a/0", 1),)), "complete", 0.5, seconds=(("train", 1.5),))
 

@@ -41,5 +41,9 @@ class ExportError(BitwrightError):
     """A network that cannot be written in the requested form."""
 
 
+class WorkerError(BitwrightError):
+    """A worker process that cannot do its work: it died before it could begin."""
+
+
 class InfeasibleError(BitwrightError):
     """A candidate that broke a hard limit or diverged: the trial ends, the study goes on."""

@@ -94,6 +94,7 @@ class Outcome:
     with the violation, so that a controller can learn from it. `curve` holds (epoch, training loss,
     held-out accuracy or None). `seconds` gives the time of each part (build, train, export,
     measure). `model` is the exported file's path relative to the study's folder, where it was kept.
+    `lost` counts the evaluations that ended because their worker process died.
     """
 
     number: int
@@ -110,6 +111,7 @@ class Outcome:
     seconds: tuple[tuple[str, float], ...] = ()
     seed: int = 0
     model: str | None = None
+    lost: int = 0
 
     def metric(self, name: str) -> float | None:
         """A metric's value, or None where it was not measured."""
@@ -181,6 +183,7 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
         seconds=tuple(data["seconds"].items()),
         seed=data["seed"],
         model=data["model"],
+        lost=data.get("lost", 0),
     )
 
 

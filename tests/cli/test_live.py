@@ -75,7 +75,7 @@ def test_it_shows_bar_time_left_iteration_reward_best_and_the_last_candidates(
     live.planned(Plan("mine", 10, 2, None, 5, 25), ())
     live.phase("search")
     live.trial_started(Job(0, 0, Genome("space"), 1))
-    live.progress(3, 10, 1.25)
+    live.trial_progress(Job(0, 0, Genome("space"), 1), 3, 10, 1.25)
     shown = frame(live)
     assert "candidate 0" in shown and "loss 1.250" in shown and "0 of 20" in shown
     for number, reward in enumerate((0.5, 0.7, 0.6)):
@@ -91,12 +91,44 @@ def test_it_shows_bar_time_left_iteration_reward_best_and_the_last_candidates(
     assert "infeas." in words and "c3:8" in words and "packed_bytes 9000 is over" in words
 
 
+def test_every_candidate_at_work_has_its_bar(live: LiveWatcher) -> None:
+    live.planned(Plan("mine", 10, 4, None, 5, 25, workers=2), ())
+    live.phase("search")
+    jobs = [Job(number, 0, Genome("space"), 1) for number in range(3)]
+    for job in jobs[:2]:
+        live.trial_started(job)
+        live.trial_progress(job, job.number + 3, 10, job.number + 1.25)
+    shown = frame(live)
+    assert "candidate 0" in shown and "loss 1.250" in shown
+    assert "candidate 1" in shown and "loss 2.250" in shown
+    live.trial_lost(jobs[1], "was killed by SIGKILL")
+    live.trial_started(jobs[1])
+    shown = frame(live)
+    assert shown.count("candidate 1") == 1 and "loss 2.250" not in shown
+    live.trial_done(outcome(0, 0.5))
+    live.trial_started(jobs[2])
+    shown = frame(live)
+    assert "candidate 0" not in shown and "candidate 2" in shown
+    live.phase("final")
+    assert "candidate" not in frame(live).split("training the winner")[1]
+    assert isinstance(live.console.file, io.StringIO)
+    assert "trial 1: its worker was killed by SIGKILL" in live.console.file.getvalue()
+
+
 def test_the_time_limit_bounds_the_time_left(live: LiveWatcher, clock: Clock) -> None:
     live.planned(Plan("mine", 1000, 1, 1.0, 5, 25), ())
     live.phase("search")
     clock.now += 10
     live.trial_done(outcome(0, 0.5, seconds=10))
     assert "0:50" in frame(live)
+
+
+def test_workers_share_the_time_limit(live: LiveWatcher, clock: Clock) -> None:
+    live.planned(Plan("mine", 1000, 1, 1.0, 5, 25, workers=2), ())
+    live.phase("search")
+    clock.now += 10
+    live.trial_done(outcome(0, 0.5, seconds=10))
+    assert "0:55" in frame(live)
 
 
 def test_a_resumed_study_is_timed_by_its_new_trials(live: LiveWatcher, clock: Clock) -> None:

@@ -1,40 +1,37 @@
 """The executor that works in this very process."""
 
-from bitwright.execute.base import Evaluator, Job
+import pytest
+
 from bitwright.execute.inline import InlineExecutor
-from bitwright.records import Genome, Outcome
+from bitwright.study.watch import Watcher
+from bitwright.testing.executors import CHECKS, Hearing, Scripted, scripted
 
 
-class Noting(Evaluator):
-    """Notes what it was asked to evaluate."""
-
-    def __init__(self) -> None:
-        self.evaluated: list[int] = []
-
-    def evaluate(self, job: Job) -> Outcome:
-        self.evaluated.append(job.number)
-        return Outcome(job.number, job.iteration, job.genome, "complete", 0.5, seed=job.seed)
+@pytest.mark.parametrize("check", CHECKS)
+def test_it_keeps_the_contract(check):
+    check(lambda recipe, listener, limit_s: InlineExecutor(recipe(), listener, limit_s=limit_s))
 
 
-def job(number: int) -> Job:
-    return Job(number, 0, Genome("space"), seed=10 * number)
-
-
-def test_jobs_are_evaluated_in_order_each_when_it_is_asked_for() -> None:
-    evaluator = Noting()
-    executor = InlineExecutor(evaluator)
+def test_a_job_waits_until_its_outcome_is_wanted():
+    hearing = Hearing()
+    executor = InlineExecutor(Scripted(), hearing)
     for number in (3, 1, 2):
-        executor.submit(job(number))
-    assert evaluator.evaluated == []
-    completions = executor.completions()
-    assert next(completions).number == 3
-    assert evaluator.evaluated == [3], "the next job waits until its outcome is wanted"
-    assert [(outcome.number, outcome.seed) for outcome in completions] == [(1, 10), (2, 20)]
+        executor.submit(scripted(number, "return"))
+    assert hearing.started == []
+    first = executor.wait()
+    assert first is not None and first.number == 3
+    assert hearing.started == [3]
 
 
-def test_nothing_submitted_completes_nothing() -> None:
-    executor = InlineExecutor(Noting())
-    assert list(executor.completions()) == []
-    executor.submit(job(0))
-    assert len(list(executor.completions())) == 1
-    assert list(executor.completions()) == []
+def test_a_watcher_of_one_training_at_a_time_hears_of_a_candidates_steps():
+    class Steps(Watcher):
+        seen = ()
+
+        def progress(self, done, total, loss):
+            self.seen = (*self.seen, (done, total))
+
+    watcher = Steps()
+    executor = InlineExecutor(Scripted(), watcher)
+    executor.submit(scripted(0, "steps"))
+    executor.wait()
+    assert watcher.seen == ((1, 3), (2, 3), (3, 3))

@@ -1,6 +1,6 @@
 """The loop alone, on a toy space whose reward costs nothing: order, resume and stop rules."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ from bitwright.control.base import make
 from bitwright.control.random import RandomController, RandomSettings
 from bitwright.execute.base import Evaluator, Executor, Job
 from bitwright.execute.inline import InlineExecutor
+from bitwright.execute.place import Place
 from bitwright.records import Genome, Outcome
+from bitwright.study.interrupts import Paused
 from bitwright.study.loop import Loop
 from bitwright.study.store import Store
 from bitwright.study.watch import Watcher
@@ -29,7 +31,7 @@ class Toy(Evaluator):
         self.evaluated: list[int] = []
         self._stop_at = stop_at
 
-    def evaluate(self, job: Job) -> Outcome:
+    def evaluate(self, job: Job, place: Place) -> Outcome:
         if job.number == self._stop_at:
             raise KeyboardInterrupt
         self.evaluated.append(job.number)
@@ -52,13 +54,20 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def loop(store: Store, evaluator: Evaluator, *, spent: float = 0.0, **settings: Any) -> Loop:
+def loop(
+    store: Store,
+    evaluator: Evaluator,
+    *,
+    spent: float = 0.0,
+    lookahead: int = 0,
+    **settings: Any,
+) -> Loop:
     search = SearchConfig.model_validate(
         {"controller": "evolution", "iterations": 5, **settings, "options": {"batch": 3}}
     )
     controller = make(search.controller, SPACE, {"batch": 3}, seed=search.seed)
-    executor = InlineExecutor(evaluator)
-    return Loop(search, controller, store, executor, DECLARED, Watcher(), spent)
+    executor = InlineExecutor(evaluator, Watcher())
+    return Loop(search, controller, store, executor, DECLARED, Watcher(), spent, lookahead)
 
 
 def test_every_iteration_is_a_batch_and_every_outcome_is_stored(store: Store) -> None:
@@ -69,21 +78,23 @@ def test_every_iteration_is_a_batch_and_every_outcome_is_stored(store: Store) ->
     assert len({outcome.seed for outcome in outcomes}) == 15
 
 
+@pytest.mark.parametrize("lookahead", [0, 2])
 @pytest.mark.parametrize(
     ("controller", "stop_at"),
     [("random", 7), ("evolution", 0), ("evolution", 3), ("evolution", 14), ("recurrent", 7)],
 )
 def test_wherever_it_was_stopped_it_ends_the_same(
-    controller: str, stop_at: int, store: Store, tmp_path: Path
+    controller: str, stop_at: int, lookahead: int, store: Store, tmp_path: Path
 ) -> None:
+    settings: dict[str, Any] = {"controller": controller, "lookahead": lookahead}
     with pytest.raises(KeyboardInterrupt):
-        loop(store, Toy(stop_at), controller=controller).run()
+        loop(store, Toy(stop_at), **settings).run()
     assert len(store.outcomes()) == stop_at
     rest = Toy()
-    loop(store, rest, controller=controller).run()
+    loop(store, rest, **settings).run()
     assert rest.evaluated == list(range(stop_at, 15))
     whole = Store.open(f"sqlite:///{tmp_path}/whole.db", "toy")
-    loop(whole, Toy(), controller=controller).run()
+    loop(whole, Toy(), **settings).run()
     assert store.outcomes() == whole.outcomes()
     whole.close()
 
@@ -131,29 +142,103 @@ class Backwards(Executor):
     def submit(self, job: Job) -> None:
         self._jobs.append(job)
 
-    def completions(self) -> Iterator[Outcome]:
-        while self._jobs:
-            yield self._evaluator.evaluate(self._jobs.pop())
+    def wait(self) -> Outcome | None:
+        return self._evaluator.evaluate(self._jobs.pop(), Place()) if self._jobs else None
+
+    def hold(self) -> None:
+        """What was submitted is at work."""
+
+    def close(self) -> None:
+        """Nothing runs."""
 
 
 def test_outcomes_are_stored_before_they_are_learned(store: Store) -> None:
     controller = Careful(SPACE, RandomSettings(batch=3))
     controller.store = store
     settings = SearchConfig(controller="random", iterations=3)
-    executor = InlineExecutor(Toy())
+    executor = InlineExecutor(Toy(), Watcher())
     assert Loop(settings, controller, store, executor, DECLARED, Watcher()).run() == "iterations"
     assert len(controller.snapshot()["seen"]) == 9
 
 
-def test_outcomes_may_complete_in_any_order(store: Store, tmp_path: Path) -> None:
-    settings = SearchConfig(controller="evolution", iterations=3)
-    controller = make("evolution", SPACE, {"batch": 3}, seed=0)
-    Loop(settings, controller, store, Backwards(Toy()), DECLARED, Watcher()).run()
-    inline = Store.open(f"sqlite:///{tmp_path}/inline.db", "toy")
-    controller = make("evolution", SPACE, {"batch": 3}, seed=0)
-    Loop(settings, controller, inline, InlineExecutor(Toy()), DECLARED, Watcher()).run()
-    assert store.outcomes() == inline.outcomes()
-    inline.close()
+@pytest.mark.parametrize("lookahead", [0, 1, 3])
+def test_outcomes_may_complete_in_any_order(lookahead: int, store: Store, tmp_path: Path) -> None:
+    loop(store, Toy(), lookahead=lookahead).run()
+    other = Store.open(f"sqlite:///{tmp_path}/backwards.db", "toy")
+    backwards = loop(other, Toy(), lookahead=lookahead)
+    backwards.executor = Backwards(Toy())
+    backwards.run()
+    assert store.outcomes() == other.outcomes()
+    other.close()
+
+
+class Recalling(RandomController):
+    """Writes down how many iterations it had learned when it proposed each trial."""
+
+    def __init__(self, space: Any, settings: RandomSettings) -> None:
+        super().__init__(space, settings)
+        self.learned = 0
+        self.knew: dict[int, int] = {}
+
+    def propose(self, number: int, rng: np.random.Generator) -> Genome:
+        self.knew[number] = self.learned
+        return super().propose(number, rng)
+
+    def learn(self, outcomes: Sequence[Outcome]) -> None:
+        super().learn(outcomes)
+        self.learned += 1
+
+
+@pytest.mark.parametrize("lookahead", [0, 1, 2, 9])
+@pytest.mark.parametrize("where", [InlineExecutor, Backwards])
+def test_an_iteration_is_proposed_so_many_iterations_early(
+    where: Callable[..., Executor], lookahead: int, store: Store
+) -> None:
+    recalling = Recalling(SPACE, RandomSettings(batch=3))
+    course = loop(store, Toy(), lookahead=lookahead)
+    course.controller = recalling
+    course.executor = where(Toy(), Watcher()) if where is InlineExecutor else where(Toy())
+    course.run()
+    assert recalling.knew == {n: max(0, n // 3 - lookahead) for n in range(15)}
+
+
+def test_with_iterations_in_flight_the_search_ends_exactly_where_it_does_without(
+    store: Store, tmp_path: Path
+) -> None:
+    """What was begun beyond the end is neither recorded nor learned."""
+    for name, rule in {
+        "converged": {"convergence": {"window": 4, "threshold": 5.0}},
+        "time": {"minutes": 1},
+        "iterations": {"iterations": 4},
+    }.items():
+        ahead = Store.open(f"sqlite:///{tmp_path}/{name}.db", "toy")
+        course = loop(ahead, Toy(), lookahead=2, **{"iterations": 50, **rule})
+        course.executor = Backwards(Toy())
+        assert course.run() == name
+        assert len(ahead.outcomes()) == 12
+        ahead.close()
+
+
+def test_a_limit_of_iterations_is_not_proposed_beyond(store: Store) -> None:
+    evaluator = Toy()
+    course = loop(store, evaluator, lookahead=3, iterations=2)
+    course.executor = Backwards(evaluator)
+    course.run()
+    assert sorted(evaluator.evaluated) == list(range(6))
+
+
+@pytest.mark.parametrize("stop_at", [0, 2, 6, 7])
+def test_a_pause_lets_what_runs_come_to_its_end(stop_at: int, store: Store, tmp_path: Path) -> None:
+    course = loop(store, Toy(), lookahead=1)
+    course.pause_asked = lambda: len(store.outcomes()) >= stop_at
+    with pytest.raises(Paused):
+        course.run()
+    assert len(store.outcomes()) == stop_at
+    loop(store, Toy(), lookahead=1).run()
+    whole = Store.open(f"sqlite:///{tmp_path}/whole.db", "toy")
+    loop(whole, Toy(), lookahead=1).run()
+    assert store.outcomes() == whole.outcomes()
+    whole.close()
 
 
 def test_proposals_depend_on_the_trial_and_the_seed_alone(store: Store, tmp_path: Path) -> None:

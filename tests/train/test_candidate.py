@@ -13,6 +13,8 @@ from bitwright.config import MetricConfig, StageConfig, TrainConfig
 from bitwright.control.reward import FAILED, Reward
 from bitwright.errors import ExportError
 from bitwright.execute.base import Job, Workbench
+from bitwright.execute.gate import OpenGate
+from bitwright.execute.place import Place
 from bitwright.export.runtime import load
 from bitwright.quant.spec import Method
 from bitwright.records import Genome
@@ -20,7 +22,6 @@ from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
 from bitwright.train.candidate import ScratchEvaluator
 from bitwright.train.shop import Shop
-from bitwright.train.trainer import Progress
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -54,20 +55,17 @@ def evaluator(
     metrics: Mapping[str, MetricConfig] = ACCURACY,
     limits: Mapping[str, float] | None = None,
     budget: TrainConfig = SHORT,
-    **hooks: Any,
 ) -> ScratchEvaluator:
     reward = Reward("linear", metrics, limits or {})
-    return ScratchEvaluator(Workbench(shop, space, reward, budget, folder, **hooks))
+    return ScratchEvaluator(Workbench(shop, space, reward, budget, folder))
 
 
 def test_a_complete_candidate_carries_all_that_was_found(
     shop: Shop, space: JointSpace, job: Job, tmp_path: Path
 ) -> None:
-    started: list[Job] = []
-    watched: list[Progress] = []
-    outcome = evaluator(
-        shop, space, tmp_path, started=started.append, watch=watched.append
-    ).evaluate(job)
+    watched: list[tuple[int, int, float]] = []
+    place = Place(lambda done, total, loss: watched.append((done, total, loss)))
+    outcome = evaluator(shop, space, tmp_path).evaluate(job, place)
     assert outcome.state == "complete"
     assert (outcome.number, outcome.iteration, outcome.seed) == (7, 3, 11)
     assert outcome.genome == job.genome
@@ -81,8 +79,7 @@ def test_a_complete_candidate_carries_all_that_was_found(
     assert context == {"data": "held-out", "images": "143", "file": "exported"}
     assert [name for name, _ in outcome.seconds] == ["build", "train", "export", "measure"]
     assert [point[0] for point in outcome.curve] == [1.0]
-    assert started == [job]
-    assert watched[-1].done == watched[-1].total == 4
+    assert watched[-1][:2] == (4, 4)
     assert outcome.model == "trials/00007.onnx"
     model = load(tmp_path / outcome.model)
     assert model.metadata["trial"] == "7"
@@ -96,19 +93,22 @@ def test_a_complete_candidate_carries_all_that_was_found(
 def test_one_seed_gives_one_outcome(
     shop: Shop, space: JointSpace, job: Job, tmp_path: Path, repeatable: Any
 ) -> None:
-    found = [repeatable(evaluator(shop, space, tmp_path / folder).evaluate(job)) for folder in "ab"]
+    found = [
+        repeatable(evaluator(shop, space, tmp_path / folder).evaluate(job, Place()))
+        for folder in "ab"
+    ]
     assert found[0] == found[1]
     files = [(tmp_path / folder / "trials/00007.onnx").read_bytes() for folder in "ab"]
     assert files[0] == files[1]
     other = Job(job.number, job.iteration, job.genome, seed=12)
-    assert evaluator(shop, space, tmp_path / "c").evaluate(other).curve != found[0].curve
+    assert evaluator(shop, space, tmp_path / "c").evaluate(other, Place()).curve != found[0].curve
 
 
 def test_latency_is_measured_only_where_the_reward_asks_for_it(
     shop: Shop, space: JointSpace, job: Job, tmp_path: Path
 ) -> None:
     metrics = {**ACCURACY, "latency_ms": MetricConfig(weight=0.1)}
-    outcome = evaluator(shop, space, tmp_path, metrics=metrics).evaluate(job)
+    outcome = evaluator(shop, space, tmp_path, metrics=metrics).evaluate(job, Place())
     assert (outcome.metric("latency_ms") or 0) > 0
 
 
@@ -116,7 +116,7 @@ def test_patience_looks_at_held_out_images(
     shop: Shop, space: JointSpace, job: Job, tmp_path: Path
 ) -> None:
     budget = SHORT.model_copy(update={"epochs": 30.0, "patience": 1, "learning_rate": 1e-6})
-    outcome = evaluator(shop, space, tmp_path, budget=budget).evaluate(job)
+    outcome = evaluator(shop, space, tmp_path, budget=budget).evaluate(job, Place())
     assert 2 <= len(outcome.curve) < 30
     assert all(accuracy is not None for _, _, accuracy in outcome.curve)
 
@@ -124,7 +124,7 @@ def test_patience_looks_at_held_out_images(
 def test_a_size_limit_is_checked_before_training(
     shop: Shop, space: JointSpace, job: Job, tmp_path: Path
 ) -> None:
-    outcome = evaluator(shop, space, tmp_path, limits={"packed_bytes": 100}).evaluate(job)
+    outcome = evaluator(shop, space, tmp_path, limits={"packed_bytes": 100}).evaluate(job, Place())
     assert outcome.state == "infeasible"
     size = outcome.metric("packed_bytes")
     assert outcome.reason == f"packed_bytes {size:g} is over the limit 100"
@@ -137,7 +137,7 @@ def test_a_size_limit_is_checked_before_training(
 def test_limits_that_only_a_trained_network_shows_are_checked_after(
     shop: Shop, space: JointSpace, job: Job, tmp_path: Path
 ) -> None:
-    outcome = evaluator(shop, space, tmp_path, limits={"accuracy": 0.9999}).evaluate(job)
+    outcome = evaluator(shop, space, tmp_path, limits={"accuracy": 0.9999}).evaluate(job, Place())
     assert outcome.state == "infeasible"
     assert outcome.reason is not None and outcome.reason.endswith("is under the limit 0.9999")
     assert outcome.curve and outcome.metric("accuracy") is not None
@@ -145,7 +145,7 @@ def test_limits_that_only_a_trained_network_shows_are_checked_after(
 
 def test_divergence_is_infeasible(shop: Shop, space: JointSpace, job: Job, tmp_path: Path) -> None:
     budget = SHORT.model_copy(update={"epochs": 20.0, "learning_rate": 1e6})
-    outcome = evaluator(shop, space, tmp_path, budget=budget).evaluate(job)
+    outcome = evaluator(shop, space, tmp_path, budget=budget).evaluate(job, Place())
     assert outcome.state == "infeasible"
     assert outcome.reason is not None and outcome.reason.startswith("training diverged: the loss")
     assert outcome.reward == FAILED
@@ -156,7 +156,7 @@ def test_whatever_breaks_is_recorded_with_its_traceback(
     shop: Shop, space: JointSpace, tmp_path: Path
 ) -> None:
     job = Job(0, 0, Genome(space.space_id, (("stem/width", 99),)), seed=1)
-    outcome = evaluator(shop, space, tmp_path).evaluate(job)
+    outcome = evaluator(shop, space, tmp_path).evaluate(job, Place())
     assert outcome.state == "failed"
     assert outcome.reason == "InvalidGenome: 'stem/width': 99 is none of [4, 8]"
     assert outcome.traceback is not None
@@ -171,7 +171,7 @@ def test_trouble_with_the_disk_is_not_the_candidates_fault(
     (tmp_path / "trials").mkdir()
     (tmp_path / "trials/00007.onnx").symlink_to("/dev/full")
     with pytest.raises(ExportError, match="No space left") as caught:
-        evaluator(shop, space, tmp_path).evaluate(job)
+        evaluator(shop, space, tmp_path).evaluate(job, Place())
     assert isinstance(caught.value.__cause__, OSError)
     assert caught.value.__cause__.errno == errno.ENOSPC
 
@@ -188,15 +188,45 @@ def test_a_file_that_a_users_code_misses_is_the_candidates_failure(
 ) -> None:
     broken = dataclasses.replace(shop, target=Forgetful())
     metrics = {**ACCURACY, "latency_ms": MetricConfig()}
-    outcome = evaluator(broken, space, tmp_path, metrics=metrics).evaluate(job)
+    outcome = evaluator(broken, space, tmp_path, metrics=metrics).evaluate(job, Place())
     assert outcome.state == "failed"
     assert outcome.reason is not None and "table.csv" in outcome.reason
     assert outcome.model == "trials/00007.onnx", "so that the file is deleted with the others"
 
 
+def test_a_candidate_whose_time_is_up_is_infeasible(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    outcome = evaluator(shop, space, tmp_path).evaluate(job, Place(limit_s=0.0))
+    assert (outcome.state, outcome.reward) == ("infeasible", FAILED)
+    assert outcome.reason == "the trial took more than 0 minutes (search.trial_minutes)"
+    assert [part for part, _ in outcome.seconds] == ["build", "train"]
+
+
+class Asked(OpenGate):
+    """Counts who asks to be alone."""
+
+    times = 0
+
+    def alone(self) -> Any:
+        self.times += 1
+        return super().alone()
+
+
+def test_it_is_alone_while_it_is_timed_and_only_then(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    gate = Asked()
+    evaluator(shop, space, tmp_path).evaluate(job, Place(gate=gate))
+    assert gate.times == 0
+    metrics = {**ACCURACY, "latency_ms": MetricConfig()}
+    evaluator(shop, space, tmp_path, metrics=metrics).evaluate(job, Place(gate=gate))
+    assert gate.times == 1
+
+
 def test_an_interrupt_goes_through(shop: Shop, space: JointSpace, job: Job, tmp_path: Path) -> None:
-    def interrupt(progress: Progress) -> None:
+    def interrupt(done: int, total: int, loss: float) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        evaluator(shop, space, tmp_path, watch=interrupt).evaluate(job)
+        evaluator(shop, space, tmp_path).evaluate(job, Place(interrupt))

@@ -9,6 +9,7 @@ from bitwright.cli import data
 from bitwright.cli.compare import compare
 from bitwright.cli.init import init
 from bitwright.cli.options import INTERRUPTED
+from bitwright.cli.pause import pause
 from bitwright.cli.schema import schema
 from bitwright.cli.search import search, sensitivity
 from bitwright.cli.show import report, show
@@ -24,7 +25,7 @@ app = typer.Typer(
     help="Searches a network's structure and the quantization of every part of it together.",
     pretty_exceptions_enable=False,
 )
-for command in (init, search, show, compare, report, space, sensitivity, schema):
+for command in (init, search, pause, show, compare, report, space, sensitivity, schema):
     app.command()(command)
 app.add_typer(data.app, name="data")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
 from bitwright.execute.base import Job
@@ -88,12 +88,21 @@ class PlainWatcher(TerminalWatcher):
             + (f" ({outcome.reason})" if outcome.reason else "")
         )
 
+    def trial_lost(self, job: Job, reason: str) -> None:
+        """What became of the worker."""
+        self._say(lost_words(job, reason))
+
     def search_done(self, stopped_by: StoppedBy) -> None:
         """What ended the loop."""
         self._say(f"the search has ended: {stopped_by}")
 
     def _say(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def lost_words(job: Job, reason: str) -> str:
+    """A lost trial in one line."""
+    return f"trial {job.number}: its worker {reason}; a trial is run again once"
 
 
 class _TimeLeft(ProgressColumn):
@@ -122,6 +131,7 @@ class LiveWatcher(TerminalWatcher):
         self._bars = Progress(*columns, console=console, expand=True)
         self._whole = self._bars.add_task("search", total=None, note="", visible=False)
         self._part = self._bars.add_task("starting", total=None, note="")
+        self._candidates: dict[int, TaskID] = {}  # a bar for each candidate at work
         self._clock = clock
         self._before, self._began = 0, 0.0  # trials of earlier runs; when this run's search began
 
@@ -135,7 +145,9 @@ class LiveWatcher(TerminalWatcher):
 
     def phase(self, name: str, detail: str = "") -> None:
         """The lower bar starts over; the upper one stands while there are trials to come."""
-        self._bars.remove_task(self._part)
+        for bar in (self._part, *self._candidates.values()):
+            self._bars.remove_task(bar)
+        self._candidates.clear()
         description = f"{PHASES.get(name, name)} {detail}".strip()
         self._part = self._bars.add_task(description, total=None, note="")
         self._bars.update(self._whole, visible=name == "search")
@@ -152,8 +164,20 @@ class LiveWatcher(TerminalWatcher):
             self.console.print(f"removed from the space: {line}", markup=False, highlight=False)
 
     def trial_started(self, job: Job) -> None:
-        """The lower bar follows the candidate's training."""
-        self._bars.reset(self._part, description=f"candidate {job.number}", note="")
+        """A bar of its own follows the candidate's training."""
+        self._remove(job.number)
+        self._bars.update(self._part, visible=False)
+        name = f"candidate {job.number}"
+        self._candidates[job.number] = self._bars.add_task(name, total=None, note="")
+
+    def trial_progress(self, job: Job, done: int, total: int, loss: float) -> None:
+        """The candidate's bar moves."""
+        bar = self._candidates[job.number]
+        self._bars.update(bar, completed=done, total=total, note=f"loss {loss:.3f}")
+
+    def trial_lost(self, job: Job, reason: str) -> None:
+        """Said once, above the bars."""
+        self.console.print(lost_words(job, reason), markup=False, highlight=False)
 
     def progress(self, done: int, total: int, loss: float) -> None:
         """The lower bar moves."""
@@ -161,9 +185,15 @@ class LiveWatcher(TerminalWatcher):
         self._bars.update(self._part, completed=done, total=total, note=note)
 
     def trial_done(self, outcome: Outcome) -> None:
-        """The upper bar moves."""
+        """The upper bar moves, the candidate's own is not needed any more."""
         super().trial_done(outcome)
+        self._remove(outcome.number)
         self._count()
+
+    def _remove(self, number: int) -> None:
+        bar = self._candidates.pop(number, None)
+        if bar is not None:
+            self._bars.remove_task(bar)
 
     def _count(self) -> None:
         if self.plan is None:
@@ -184,7 +214,7 @@ class LiveWatcher(TerminalWatcher):
         if self.plan.minutes is None:
             return left
         spent = sum(seconds for outcome in self.outcomes for _, seconds in outcome.seconds)
-        return max(0.0, min(left, 60 * self.plan.minutes - spent))
+        return max(0.0, min(left, 60 * self.plan.minutes - spent / self.plan.workers))
 
     def _render(self) -> RenderableType:
         if not self.outcomes:
@@ -234,6 +264,8 @@ def overview(view: StudyView, folder: Folder, listed: Sequence[Outcome]) -> None
     console = Console()
     if view.sensitivity:
         console.print(tables.sensitivity(view.sensitivity, view.removed))
+    if view.at_work:
+        console.print(f"Candidates at work: {', '.join(map(str, view.at_work))}", highlight=False)
     if listed:
         best = view.best.trial if view.best else None
         console.print(tables.trials(listed, best=best, title="Latest trials"))

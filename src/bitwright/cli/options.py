@@ -45,12 +45,20 @@ def read(study: Path, overrides: list[str] | None) -> "StudyConfig":
     return StudyConfig.read(Folder.study_file(study), overrides or ())
 
 
-def interrupted(command: str, study: Path, overrides: list[str] | None, out: Path | None) -> int:
+def interrupted(
+    command: str,
+    study: Path,
+    overrides: list[str] | None,
+    out: Path | None,
+    *,
+    paused: bool = False,
+) -> int:
     """Says how to go on: with the very command that was interrupted."""
     changes = [part for override in overrides or () for part in ("--set", override)]
     folder = ["--out", str(out)] if out else []
     again = shlex.join(["bitwright", command, str(study), *changes, *folder])
-    typer.echo(f"Interrupted; nothing recorded is lost. Go on with: {again}", err=True)
+    word = "Paused" if paused else "Interrupted"
+    typer.echo(f"{word}; nothing recorded is lost. Go on with: {again}", err=True)
     return INTERRUPTED
 
 

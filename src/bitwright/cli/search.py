@@ -36,6 +36,7 @@ def search(
     from bitwright.cli import live
     from bitwright.report.json_view import as_json
     from bitwright.study.folder import Folder
+    from bitwright.study.interrupts import Paused
     from bitwright.study.session import run as run_study
 
     config = read(study, set_)
@@ -46,8 +47,8 @@ def search(
     try:
         with watcher.shown():
             view = run_study(config, folder.path, watcher)
-    except KeyboardInterrupt:
-        return interrupted("search", study, set_, out)
+    except KeyboardInterrupt as stop:
+        return interrupted("search", study, set_, out, paused=isinstance(stop, Paused))
     if json_:
         echo_json(as_json(view))
     else:

@@ -38,6 +38,12 @@ class SearchConfig(Part):
     minutes: float | None = Field(default=None, gt=0)
     """Stop after so many minutes of sensitivity and candidates, the last iteration finished."""
 
+    trial_minutes: float | None = Field(default=None, gt=0)
+    """End a candidate as infeasible after so many minutes of building, training and measuring."""
+
+    lookahead: int | None = Field(default=None, ge=0, le=100)
+    """How many iterations early candidates are proposed; by default 0, with several workers 1."""
+
     result: Literal["best", "last"] = "best"
     """Which candidate wins: the highest reward, or the best of the last iteration."""
 

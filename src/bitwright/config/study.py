@@ -56,8 +56,11 @@ class StudyConfig(Part):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where training runs; auto takes a CUDA device if there is one."""
 
+    workers: int = Field(default=1, ge=1, le=1024)
+    """Candidates evaluated at once, each in a process of its own; 1 is this very process."""
+
     threads: int | None = Field(None, ge=1)
-    """Threads that training uses; by default as many as the processor has cores."""
+    """Threads that training uses; by default the processor's cores, shared out among workers."""
 
     storage: str | None = None
     """Where trials are stored instead of study.db: a database URL that Optuna takes."""

@@ -2,19 +2,19 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, Self
 
 from bitwright.config import TrainConfig
 from bitwright.control.reward import Reward
+from bitwright.execute.place import Place
 from bitwright.records import Genome, Outcome
 from bitwright.registry import Registry, subclass_of
 from bitwright.space.joint import JointSpace
 
 if TYPE_CHECKING:
     from bitwright.train.shop import Shop
-    from bitwright.train.trainer import Progress
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,7 +32,6 @@ class Workbench:
     """What an evaluator works with, in one process. Files go into the study's `folder`.
 
     `needs` are metrics to measure besides those that the reward needs: the controller reads them.
-    `started` hears of each job before any work, `watch` of each training's progress.
     """
 
     shop: "Shop"
@@ -41,8 +40,6 @@ class Workbench:
     budget: TrainConfig
     folder: Path
     needs: frozenset[str] = frozenset()
-    started: Callable[[Job], None] = lambda job: None
-    watch: "Callable[[Progress], None] | None" = None
 
 
 class Evaluator(abc.ABC):
@@ -53,20 +50,55 @@ class Evaluator(abc.ABC):
     """
 
     @abc.abstractmethod
-    def evaluate(self, job: Job) -> Outcome:
-        """What became of the candidate. Only a user's interrupt leaves it as an exception."""
+    def evaluate(self, job: Job, place: Place) -> Outcome:
+        """What became of the candidate. Only a user's interrupt and the disk's trouble leave it.
+
+        Between training steps it calls `place.between_steps()`, and it measures times inside
+        `place.alone()`.
+        """
+
+
+class Listener(Protocol):
+    """Who hears of jobs while they run; called by the thread that waits for outcomes, no other."""
+
+    def trial_started(self, job: Job) -> None:
+        """The job has begun, or has begun again after it was lost."""
+
+    def trial_progress(self, job: Job, done: int, total: int, loss: float) -> None:
+        """The job's training is at step `done` of `total`."""
+
+    def trial_lost(self, job: Job, reason: str) -> None:
+        """The job's worker has ended under it; `reason` says how."""
 
 
 class Executor(abc.ABC):
-    """Runs jobs and hands their outcomes back, in any order."""
+    """Runs jobs and hands their outcomes back.
+
+    Jobs begin in the order in which they were submitted and end in any. One thread uses it; closed
+    once, it is not used again.
+    """
 
     @abc.abstractmethod
     def submit(self, job: Job) -> None:
-        """Takes a job; it may start at once or when asked for completions."""
+        """Takes a job; it may start at once or when an outcome is waited for."""
 
     @abc.abstractmethod
-    def completions(self) -> Iterator[Outcome]:
-        """The outcome of every job submitted, each as soon as it is there."""
+    def wait(self) -> Outcome | None:
+        """The next outcome; None when no job is left that could give one."""
+
+    @abc.abstractmethod
+    def hold(self) -> None:
+        """Begins no more jobs, whatever is submitted; those that run come to their end."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Ends everything at once; jobs that still run are given up."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 EVALUATORS: Registry[Callable[[Workbench], Evaluator]] = Registry(

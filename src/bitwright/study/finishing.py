@@ -41,6 +41,7 @@ def _finisher(run: Run) -> "Finisher":
         run.folder.path,
         derive(run.config.search.seed, 0, "final"),
         lambda p: run.watcher.progress(p.done, p.total, p.loss),
+        run.pause_if_asked,
     )
 
 

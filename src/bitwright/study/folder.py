@@ -5,7 +5,7 @@ import dataclasses
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bitwright.errors import ConfigError, StoreError
@@ -63,6 +63,15 @@ class Folder:
         """The report."""
         return self.path / "report.html"
 
+    @property
+    def pause(self) -> Path:
+        """There while somebody wants the program that runs the study to pause."""
+        return self.path / ".pause"
+
+    @property
+    def _at_work(self) -> Path:
+        return self.path / ".at-work"
+
     def url(self, storage: str | None) -> str:
         """Where the study is stored."""
         return storage or f"sqlite:///{self.database.resolve()}"
@@ -108,7 +117,41 @@ class Folder:
                 raise ConfigError(
                     f"another bitwright works in '{self.path}'; wait for it, or use --out"
                 ) from error
-            yield
+            self._forget()  # what is meant for an earlier run
+            try:
+                yield
+            finally:
+                self._forget()
+
+    def _forget(self) -> None:
+        """Deletes what one run of the study has to say to other programs, and they to it."""
+        for path in (self.pause, self._at_work):
+            path.unlink(missing_ok=True)
+
+    def set_at_work(self, numbers: Iterable[int]) -> None:
+        """Says which trials are at work."""
+        partial = self._at_work.with_suffix(".partial")
+        partial.write_text(" ".join(map(str, numbers)))
+        partial.replace(self._at_work)
+
+    def at_work(self) -> tuple[int, ...]:
+        """The trials at work, if a program runs the study."""
+        try:
+            return tuple(map(int, self._at_work.read_text().split())) if self.in_use() else ()
+        except FileNotFoundError:
+            return ()
+
+    def ask_pause(self) -> None:
+        """Asks the program that runs the study to pause; ConfigError where none does."""
+        if not self.in_use():
+            raise ConfigError(
+                f"no program runs the study in '{self.path}'; 'bitwright show' tells how it stands"
+            )
+        self.pause.touch()
+
+    def pause_asked(self) -> bool:
+        """Whether somebody has asked."""
+        return self.pause.exists()
 
     def in_use(self) -> bool:
         """Whether a program runs the study now; one that was killed holds no lock."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from bitwright.config import StudyConfig
 from bitwright.errors import InfeasibleError, StoreError
 from bitwright.execute.base import Job
+from bitwright.execute.place import Place
 from bitwright.quant.spec import Method
 from bitwright.records import Outcome
 from bitwright.seeds import derive, generator
@@ -149,7 +150,7 @@ def _evaluated(found: Parts, one: "Surveyed", steps: int, scratch: Path) -> Outc
     config = found.config.model_copy(update={"train": short})
     evaluator = dataclasses.replace(found, config=config).evaluator(found.space, scratch)
     seed = derive(found.config.search.seed, 0, "forecast")
-    outcome = evaluator.evaluate(Job(0, 0, one.genome, seed))
+    outcome = evaluator.evaluate(Job(0, 0, one.genome, seed), Place())
     if outcome.state == "failed":
         raise InfeasibleError(f"a random candidate fails: {outcome.reason}")
     return outcome
@@ -214,7 +215,9 @@ def _search(found: Parts, pace: Pace, sample: _Sample, stored: _Stored, before: 
     each = steps(found.shop, found.config.train)
     trial = pace.trial(each)
     kept = len(sample.feasible) / len(sample.all)
-    time = Span(kept * trial.low, kept * trial.likely, trial.high).times(to_come)
+    time = Span(kept * trial.low, kept * trial.likely, trial.high).times(
+        to_come / found.config.workers
+    )
     if settings.minutes is not None and to_come:
         left = max(0.0, 60 * settings.minutes - before.likely)
         time = time.at_most(left + batch * trial.high)
@@ -253,7 +256,7 @@ def _baseline_macs(found: Parts) -> int | None:
 
 def _facts(found: Parts) -> tuple[tuple[str, str], ...]:
     """What the study works on and with."""
-    known = parts.environment(found.shop)
+    known = parts.environment(found.shop, found.config.workers)
     shape = "x".join(map(str, found.shop.task.data.input.shape))
     samples = found.shop.task.samples_are
     return (
@@ -261,6 +264,7 @@ def _facts(found: Parts) -> tuple[tuple[str, str], ...]:
         (samples, f"{known[samples]}; {shape}"),
         ("target", found.config.target),
         ("training on", f"{known['device']}, threads: {known['threads']}; {known['processor']}"),
+        ("workers", known["workers"]),
     )
 
 

@@ -1,10 +1,14 @@
-"""Ctrl-C at the right moment: not in the middle of a transaction."""
+"""Ends that the user asks for: Ctrl-C, not in the middle of a transaction, and a pause."""
 
 import contextlib
 import signal
 import threading
 from collections.abc import Iterator
 from typing import Any
+
+
+class Paused(KeyboardInterrupt):
+    """The study was asked to pause, and has come to a place where it can."""
 
 
 @contextlib.contextmanager

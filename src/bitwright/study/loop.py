@@ -2,25 +2,35 @@
 
 Record, then learn: an outcome is stored before the controller sees it, and a controller's state is
 a fold over the stored outcomes. A study that was killed goes on exactly where its store ends.
+
+With a lookahead of k, the candidates of an iteration are proposed k iterations early, so that
+workers have something to do while the last candidates of an iteration are still at work. They are
+proposed right after the controller has learned iteration i-1-k, whatever else has finished by then:
+so a seed gives one search, however many workers there are and however fast each of them is.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from bitwright.config import SearchConfig
 from bitwright.control.base import Controller
-from bitwright.control.converge import iteration_rewards, stopped_by
+from bitwright.control.converge import iteration_reward, stopped_by
 from bitwright.execute.base import Executor, Job
 from bitwright.records import Outcome, Pick
 from bitwright.seeds import derive, generator
+from bitwright.study.interrupts import Paused
 from bitwright.study.store import Store
 from bitwright.study.view import StoppedBy
 from bitwright.study.watch import Watcher
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Loop:
-    """One study's loop: its parts, and nothing that changes."""
+    """One study's loop; it runs once.
+
+    `spent` counts the seconds that stand against the time limit, those of all workers together
+    divided by `workers`. `pause_asked` says whether somebody wants the study to pause.
+    """
 
     settings: SearchConfig
     controller: Controller
@@ -28,73 +38,77 @@ class Loop:
     executor: Executor
     declared: Mapping[str, tuple[Pick, ...]]
     watcher: Watcher
-    spent_before: float = 0.0  # seconds that count against the time limit already
+    spent: float = 0.0
+    lookahead: int = 0
+    workers: int = 1
+    pause_asked: Callable[[], bool] = lambda: False
+    _rewards: list[float] = dataclasses.field(init=False, default_factory=list)
+    _early: dict[int, Outcome] = dataclasses.field(init=False, default_factory=dict)
+    _recorded: int = dataclasses.field(init=False, default=0)  # trials in the store
 
     def run(self) -> StoppedBy:
-        """Iterates to the end; returns what ended it."""
-        iterations = self._learn_again()
+        """Iterates to the end; returns what ended it. Paused is raised where that was asked."""
+        self._recorded = len(self.store.outcomes())
+        for iteration in range(1 + self.lookahead):
+            self._propose(iteration)
         while (reason := self._reason_to_stop()) is None:
-            self._iterate(iterations)
-            iterations += 1
+            self._finish(len(self._rewards))
+            self._propose(len(self._rewards) + self.lookahead)
         return reason
 
-    def _learn_again(self) -> int:
-        """Replays the store's whole iterations into the controller; returns how many there are."""
-        groups: dict[int, list[Outcome]] = {}
-        for outcome in self.store.outcomes():
-            groups.setdefault(outcome.iteration, []).append(outcome)
-        whole = 0
-        for number in sorted(groups):
-            if len(groups[number]) == self.controller.batch:
-                self.controller.learn(groups[number])
-                whole += 1
-        return whole
-
-    def _iterate(self, iteration: int) -> None:
-        """One iteration; what was recorded of it before an interrupt is not run again."""
+    def _propose(self, iteration: int) -> None:
+        """Submits the iteration's candidates, save those that are recorded from an earlier run."""
+        if iteration >= self.settings.iterations:
+            return
         first = iteration * self.controller.batch
-        numbers = range(first, first + self.controller.batch)
-        recorded = {outcome.number for outcome in self.store.outcomes(after=first)}
-        for number in numbers:
-            if number not in recorded:
-                self.executor.submit(self._job(number, iteration))
-        self._record(first + len(recorded))
-        self.controller.learn(self.store.outcomes(after=first))
-
-    def _record(self, due: int) -> None:
-        """Stores outcomes in the order of their numbers from `due` on; early ones wait."""
-        early: dict[int, Outcome] = {}
-        for outcome in self.executor.completions():
-            early[outcome.number] = outcome
-            while due in early:
-                self.store.append(early[due], self.declared)
-                self.watcher.trial_done(early.pop(due))
-                due += 1
+        for number in range(max(first, self._recorded), first + self.controller.batch):
+            self.executor.submit(self._job(number, iteration))
 
     def _job(self, number: int, iteration: int) -> Job:
         seed = self.settings.seed
         genome = self.controller.propose(number, generator(seed, number, "propose"))
         return Job(number, iteration, genome, derive(seed, number, "trial"))
 
+    def _finish(self, iteration: int) -> None:
+        """Learns the iteration, once all of it is recorded."""
+        batch = self.controller.batch
+        first = iteration * batch
+        self._record(first + batch)
+        outcomes = self.store.outcomes(after=first)[:batch]
+        self.controller.learn(outcomes)
+        self._rewards.append(iteration_reward(outcomes))
+        self.spent += sum(s for outcome in outcomes for _, s in outcome.seconds) / self.workers
+
+    def _record(self, end: int) -> None:
+        """Stores the trials before `end` in the order of their numbers; early ones wait."""
+        while self._recorded < end:
+            outcome = self._early.pop(self._recorded, None)
+            if outcome is None:
+                self._wait()
+                continue
+            self.store.append(outcome, self.declared)
+            self._recorded += 1
+            self.watcher.trial_done(outcome)
+
+    def _wait(self) -> None:
+        if self.pause_asked():
+            self.executor.hold()
+        outcome = self.executor.wait()
+        if outcome is None:  # nothing runs any more, nor will
+            raise Paused
+        self._early[outcome.number] = outcome
+
     def _reason_to_stop(self) -> StoppedBy | None:
-        outcomes = self.store.outcomes()
+        if len(self._rewards) < self._recorded // self.controller.batch:
+            return None  # an earlier run has gone on from here
         convergence = self.settings.convergence
         rule = stopped_by(
-            iteration_rewards(self._whole(outcomes)),
+            self._rewards,
             iterations=self.settings.iterations,
             window=convergence.window if convergence else None,
             threshold=convergence.threshold if convergence else 0.0,
         )
-        if rule is None and self._whole(outcomes) and self._out_of_time(outcomes):
+        minutes = self.settings.minutes
+        if rule is None and minutes is not None and self._rewards and self.spent >= 60 * minutes:
             return "time"
         return rule
-
-    def _whole(self, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
-        """The outcomes of whole iterations."""
-        return outcomes[: len(outcomes) // self.controller.batch * self.controller.batch]
-
-    def _out_of_time(self, outcomes: tuple[Outcome, ...]) -> bool:
-        if self.settings.minutes is None:
-            return False
-        spent = sum(seconds for outcome in outcomes for _, seconds in outcome.seconds)
-        return self.spent_before + spent >= 60 * self.settings.minutes

@@ -7,7 +7,6 @@ needed.
 import dataclasses
 import os
 import platform
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,9 @@ from bitwright.control.base import CONTROLLERS, Controller
 from bitwright.control.base import make as make_controller
 from bitwright.control.reward import Reward
 from bitwright.errors import ConfigError, TargetError
-from bitwright.execute.base import EVALUATORS, Evaluator, Job, Workbench
+from bitwright.execute.base import EVALUATORS, Evaluator, Executor, Listener, Workbench
+from bitwright.execute.inline import InlineExecutor
+from bitwright.execute.processes import ProcessExecutor
 from bitwright.quant.spec import ROLES, Method, Role
 from bitwright.seeds import derive
 from bitwright.space.joint import JointSpace, MethodSpace
@@ -27,8 +28,8 @@ from bitwright.targets.base import TARGETS, Target
 if TYPE_CHECKING:
     from bitwright.quant.narrowing import Removed
     from bitwright.tasks.base import Task
+    from bitwright.train.recipe import Recipe
     from bitwright.train.shop import Shop
-    from bitwright.train.trainer import Progress
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -56,26 +57,37 @@ class Parts:
             initial_reward=self.config.reward.initial,
         )
 
-    def evaluator(
-        self,
-        space: JointSpace,
-        folder: Path,
-        *,
-        started: Callable[[Job], None] = lambda job: None,
-        watch: "Callable[[Progress], None] | None" = None,
-    ) -> Evaluator:
-        """The study's evaluator for candidates of that space."""
-        bench = Workbench(
-            self.shop,
-            space,
-            self.reward,
-            self.config.train,
-            folder,
-            needs=self.controller(space).needs,
-            started=started,
-            watch=watch,
+    def executor(self, space: JointSpace, folder: Path, listener: Listener) -> Executor:
+        """Where candidates of that space are evaluated: in this process, or in workers."""
+        from bitwright.train.recipe import REDUCERS
+
+        minutes, workers = self.config.search.trial_minutes, self.config.workers
+        limit_s = None if minutes is None else 60 * minutes
+        if workers == 1:
+            return InlineExecutor(self.evaluator(space, folder), listener, limit_s=limit_s)
+        return ProcessExecutor(
+            self._recipe(space, folder),
+            listener,
+            workers=workers,
+            limit_s=limit_s,
+            reducers=REDUCERS,
         )
-        return EVALUATORS.get(self.config.search.evaluator)(bench)
+
+    def evaluator(self, space: JointSpace, folder: Path) -> Evaluator:
+        """The study's evaluator for candidates of that space, with one worker's threads."""
+        return self._recipe(space, folder)()
+
+    def _recipe(self, space: JointSpace, folder: Path) -> "Recipe":
+        from bitwright.train.recipe import Recipe
+
+        needs = self.controller(space).needs
+        bench = Workbench(self.shop, space, self.reward, self.config.train, folder, needs)
+        return Recipe(
+            self.config.search.evaluator,
+            bench,
+            threads=self.config.threads or max(1, self.shop.threads // self.config.workers),
+            fused=self.config.train.fused != "off",
+        )
 
 
 def check(config: StudyConfig) -> None:
@@ -179,7 +191,7 @@ def _device(name: str) -> Any:
     return torch.device("cpu" if chosen == "auto" else chosen)
 
 
-def environment(shop: "Shop") -> dict[str, str]:
+def environment(shop: "Shop", workers: int) -> dict[str, str]:
     """What the study runs on: stands in the report, beside every number."""
     import onnxruntime
     import torch
@@ -195,6 +207,7 @@ def environment(shop: "Shop") -> dict[str, str]:
         "processor": name(),
         "cores": str(os.cpu_count()),
         "threads": str(shop.threads),
+        "workers": str(workers),
         "device": str(shop.device),
         "system": platform.platform(),
         "data": f"{data.name}, {data.origin}",

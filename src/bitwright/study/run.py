@@ -4,6 +4,7 @@ import dataclasses
 
 from bitwright.config import StudyConfig
 from bitwright.study.folder import Folder
+from bitwright.study.interrupts import Paused
 from bitwright.study.parts import Parts
 from bitwright.study.store import Store
 from bitwright.study.watch import Watcher
@@ -18,3 +19,8 @@ class Run:
     folder: Folder
     store: Store
     watcher: Watcher
+
+    def pause_if_asked(self) -> None:
+        """Raises Paused where somebody wants the study to pause."""
+        if self.folder.pause_asked():
+            raise Paused

@@ -1,10 +1,11 @@
 """The phase that searches: the loop with everything that it needs."""
 
-from bitwright.execute.inline import InlineExecutor
 from bitwright.space.joint import JointSpace
+from bitwright.study.at_work import AtWork
 from bitwright.study.loop import Loop
 from bitwright.study.pruning import Pruning
 from bitwright.study.run import Run
+from bitwright.study.settings import lookahead
 from bitwright.study.view import StoppedBy
 from bitwright.study.watch import Plan
 
@@ -24,19 +25,25 @@ def search(run: Run, space: JointSpace, spent: float) -> StoppedBy:
         settings.minutes,
         size.structures,
         size.networks,
+        run.config.workers,
     )
     watcher.planned(plan, run.store.outcomes())
     watcher.phase("search")
-    evaluator = run.parts.evaluator(
-        space,
-        run.folder.path,
-        started=watcher.trial_started,
-        watch=lambda p: watcher.progress(p.done, p.total, p.loss),
-    )
     declared = {choice.path: choice.options for choice in space.declared()}
-    pruning = Pruning(watcher, run.store, run.folder)
-    executor = InlineExecutor(evaluator)
-    loop = Loop(settings, controller, run.store, executor, declared, pruning, spent)
-    stopped = loop.run()
+    at_work = AtWork(watcher, run.folder)
+    with run.parts.executor(space, run.folder.path, at_work) as executor:
+        loop = Loop(
+            settings,
+            controller,
+            run.store,
+            executor,
+            declared,
+            Pruning(at_work, run.store, run.folder),
+            spent,
+            lookahead=lookahead(run.config),
+            workers=run.config.workers,
+            pause_asked=run.folder.pause_asked,
+        )
+        stopped = loop.run()
     watcher.search_done(stopped)
     return stopped

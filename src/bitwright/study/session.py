@@ -79,7 +79,7 @@ def view(study: Path | str) -> StudyView:
         store.close()
     if found.state == "running" and not folder.in_use():  # it was killed
         return dataclasses.replace(found, state="interrupted")
-    return found
+    return dataclasses.replace(found, at_work=folder.at_work())
 
 
 @contextlib.contextmanager
@@ -115,7 +115,7 @@ def _prepared(config: StudyConfig, folder: Folder, store: Store, watcher: Watche
     check_teacher(made)
     store.put("settings", config.to_yaml())
     folder.settings.write_text(config.to_yaml(), encoding="utf-8")
-    store.put("environment", parts.environment(found.shop))
+    store.put("environment", parts.environment(found.shop, config.workers))
     return made
 
 

@@ -7,7 +7,9 @@ from bitwright.config import StudyConfig
 from bitwright.errors import ConfigError
 from bitwright.study.store import Store
 
-MAY_CHANGE = frozenset({"iterations", "convergence", "minutes", "result"})  # of [search], on resume
+MAY_CHANGE = frozenset(  # of [search], on resume
+    {"iterations", "convergence", "minutes", "trial_minutes", "result"}
+)
 NOT_PROBED = frozenset({"epochs", "steps", "patience"})  # of [train]: sensitivity has its own
 
 
@@ -42,11 +44,19 @@ def probed_under(config: StudyConfig) -> dict[str, Any]:
     }
 
 
+def lookahead(config: StudyConfig) -> int:
+    """How many iterations early candidates are proposed; it decides which ones a seed gives."""
+    chosen = config.search.lookahead
+    return int(config.workers > 1) if chosen is None else chosen
+
+
 def _fixed_part(config: StudyConfig) -> dict[str, Any]:
-    """What must not change once there are trials."""
+    """What must not change once there are trials; of workers only what they mean for proposals."""
     data = config.model_dump(mode="json")
     data["search"] = {k: v for k, v in data["search"].items() if k not in MAY_CHANGE}
-    data.pop("storage")
+    data["search"]["lookahead"] = lookahead(config)
+    for key in ("storage", "workers"):
+        data.pop(key)
     return data
 
 

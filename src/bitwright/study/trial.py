@@ -84,6 +84,7 @@ def _attributes(outcome: Outcome) -> dict[str, Any]:
         "bits": _bits(outcome.policy),
         "reason": outcome.reason,
         "model": outcome.model,
+        "lost": outcome.lost or None,
         "reward": outcome.reward if outcome.state == "failed" else None,
         "seconds": {name: round(seconds, 3) for name, seconds in outcome.seconds} or None,
     }

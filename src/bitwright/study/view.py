@@ -96,3 +96,4 @@ class StudyView:
     settings: str  # the whole study file as it ran, YAML
     initial_reward: float = 0.0
     teacher: TeacherEntry | None = None
+    at_work: tuple[int, ...] = ()  # trials that are being evaluated now, by their numbers

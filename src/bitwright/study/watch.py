@@ -17,6 +17,7 @@ class Plan:
     minutes: float | None
     structures: int
     networks: int
+    workers: int = 1
 
 
 class Watcher:
@@ -35,10 +36,17 @@ class Watcher:
         """Sensitivity is known and the space narrowed."""
 
     def trial_started(self, job: Job) -> None:
-        """A candidate is being built."""
+        """A candidate is being built; once more after it was lost."""
 
     def progress(self, done: int, total: int, loss: float) -> None:
-        """Training is at step `done` of `total`; other long parts count their own steps."""
+        """The part of the study that runs is at step `done` of `total`."""
+
+    def trial_progress(self, job: Job, done: int, total: int, loss: float) -> None:
+        """A candidate's training is at step `done` of `total`; several may train at once."""
+        self.progress(done, total, loss)
+
+    def trial_lost(self, job: Job, reason: str) -> None:
+        """A candidate's worker process has ended under it; `reason` says how."""
 
     def trial_done(self, outcome: Outcome) -> None:
         """A trial is recorded."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from bitwright.control.reward import ACCURACY, FAILED
 from bitwright.errors import ExportError, InfeasibleError, MeasurementError
 from bitwright.execute.base import Evaluator, Job, Workbench
+from bitwright.execute.place import Place
 from bitwright.measure.cost import costs
 from bitwright.records import Blueprint, Measurement, Outcome, State
 from bitwright.space.joint import expand
@@ -42,14 +43,13 @@ class ScratchEvaluator(Evaluator):
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
 
-    def evaluate(self, job: Job) -> Outcome:
+    def evaluate(self, job: Job, place: Place) -> Outcome:
         """The candidate's outcome; whatever breaks becomes part of it, with its traceback.
 
         Trouble with the disk is raised: it is not the candidate's fault, and the next would meet
         it too.
         """
-        self._bench.started(job)
-        trial = _Trial(job, self._bench)
+        trial = _Trial(job, self._bench, place)
         try:
             return trial.run()
         except Exception as error:
@@ -74,8 +74,8 @@ def _is_the_disks(error: BaseException | None) -> bool:
 class _Trial:
     """One evaluation as far as it has come."""
 
-    def __init__(self, job: Job, bench: Workbench) -> None:
-        self.job, self.bench = job, bench
+    def __init__(self, job: Job, bench: Workbench, place: Place) -> None:
+        self.job, self.bench, self.place = job, bench, place
         self.needs = bench.needs | bench.reward.needs
         self.penalty = FAILED
         self.blueprint: Blueprint | None = None
@@ -92,7 +92,10 @@ class _Trial:
             self.metrics = {k: Measurement(float(v)) for k, v in costs(graph).items()}
             self._check_limits(before_training=True)
         with self._timed("train"):
-            hooks = Hooks(watch=bench.watch)
+            hooks = Hooks(
+                watch=lambda p: self.place.progress(p.done, p.total, p.loss),
+                between=self.place.between_steps,
+            )
             if bench.budget.patience is not None:
                 hooks = dataclasses.replace(hooks, judge=lambda net: shop.score(net, shop.held))
             net, self.curve = shop.trained(self.blueprint, bench.budget, self.job.seed, hooks)
@@ -109,7 +112,9 @@ class _Trial:
             shop.export(net, path, about | {"held_out_accuracy": f"{score.value:.4f}"})
         with self._timed("measure"):
             timed = bool(TIMED & self.needs)
-            self.metrics = {**shop.measured(graph, path, timed=timed), ACCURACY: score}
+            with self.place.alone() if timed else contextlib.nullcontext():
+                measured = shop.measured(graph, path, timed=timed)
+            self.metrics = {**measured, ACCURACY: score}
         self._check_needs()
         self._check_limits(before_training=False)
         return self.outcome("complete", bench.reward.score(self._values()))

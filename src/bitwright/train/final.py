@@ -32,13 +32,17 @@ MAY_DIFFER = 0.001  # of the answers, between the trained network and the export
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finisher:
-    """Makes final networks: the winner's, and the baseline's under the same budget."""
+    """Makes final networks: the winner's, and the baseline's under the same budget.
+
+    `rest` is called when an epoch's checkpoint is written: it may raise, to go on another time.
+    """
 
     shop: Shop
     budget: TrainConfig
     folder: Path
     seed: int
     watch: Callable[[Progress], None]
+    rest: Callable[[], None] = lambda: None
 
     def finish(self, label: str, blueprint: Blueprint, genome: Genome, path: Path) -> Entry:
         """Trains, exports to `path`, measures and proves; goes on from a checkpoint."""
@@ -47,10 +51,15 @@ class Finisher:
             run_key(blueprint, self.budget, self.seed, self.shop.lesson),
         )
         held = self.shop.held.first(JUDGED)
+
+        def save(state: dict[str, Any]) -> None:
+            checkpoint.save(state)
+            self.rest()
+
         hooks = Hooks(
             judge=lambda net: self.shop.score(net, held),
             watch=self.watch,
-            save=checkpoint.save,
+            save=save,
             resume=checkpoint.load(),
         )
         net, curve = self.shop.trained(blueprint, self.budget, self.seed, hooks)

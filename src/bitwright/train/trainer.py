@@ -39,11 +39,13 @@ class Progress:
 class Hooks:
     """What a caller may attach: `judge` gives held-out accuracy, `watch` sees progress.
 
-    `save` is given the state after each epoch, `resume` is such a state to go on from.
+    `between` is called before each step: it may wait, or end the training by raising. `save` is
+    given the state after each epoch, `resume` is such a state to go on from.
     """
 
     judge: Callable[[QuantNet], float] | None = None
     watch: Callable[[Progress], None] | None = None
+    between: Callable[[], None] | None = None
     save: Callable[[dict[str, Any]], None] | None = None
     resume: dict[str, Any] | None = None
 
@@ -113,6 +115,8 @@ class _Run:
         self.net.train()
         losses: list[Tensor] = []
         for batch in self._remaining():
+            if self.hooks.between:
+                self.hooks.between()
             if self.done == int(FREEZE_NORMS_AT * self.total):
                 self.net.freeze_norms()
             losses.append(self._step(batch))

@@ -93,9 +93,8 @@ def test_a_killed_worker_costs_an_evaluation_and_a_pause_loses_nothing(
     assert 5 <= len(half.outcomes) < 12
     assert sum(outcome.lost for outcome in half.outcomes) == 1
 
-    assert program.run("search", file, "--quiet").code == 0
-    whole = run(config(search__lookahead=1, **changes), tmp_path / "whole/study")
-    resumed = view(tmp_path / "runs/study")
+    alone = config(search__lookahead=1, **changes)
+    resumed, whole = (run(alone, tmp_path / folder / "study") for folder in ("runs", "whole"))
     assert [(o.genome, o.reward) for o in resumed.outcomes] == [
         (o.genome, o.reward) for o in whole.outcomes
     ]

@@ -24,29 +24,29 @@ class Around(Evaluator):
     def __init__(self, bench):
         self.inner = ScratchEvaluator(bench)
 
-    def evaluate(self, job):
-        return self.inner.evaluate(job)
+    def evaluate(self, job, place):
+        return self.inner.evaluate(job, place)
 
 
 class Moody(Around):
-    def evaluate(self, job):
-        return super().evaluate(dataclasses.replace(job, seed=np.random.randint(1 << 30)))
+    def evaluate(self, job, place):
+        return super().evaluate(dataclasses.replace(job, seed=np.random.randint(1 << 30)), place)
 
 
 class Noisy(Around):
-    def evaluate(self, job):
-        outcome = super().evaluate(job)
+    def evaluate(self, job, place):
+        outcome = super().evaluate(job, place)
         return dataclasses.replace(outcome, reward=outcome.reward + np.random.rand())
 
 
 class Generous(Around):
-    def evaluate(self, job):
-        return dataclasses.replace(super().evaluate(job), reward=1.0)
+    def evaluate(self, job, place):
+        return dataclasses.replace(super().evaluate(job, place), reward=1.0)
 
 
 class Fragile(Around):
-    def evaluate(self, job):
-        outcome = super().evaluate(job)
+    def evaluate(self, job, place):
+        outcome = super().evaluate(job, place)
         if outcome.traceback is not None:
             return dataclasses.replace(outcome, traceback=None)
         return outcome

@@ -18,6 +18,7 @@ import torch
 from bitwright.config import DataConfig, StageConfig, TrainConfig
 from bitwright.control.reward import Reward, Term
 from bitwright.execute.base import Evaluator, Job, Workbench
+from bitwright.execute.place import Place
 from bitwright.quant.spec import Method
 from bitwright.records import Genome, Outcome
 from bitwright.space.joint import JointSpace, MethodSpace
@@ -48,7 +49,7 @@ def an_outcome_is_its_jobs(make: Factory, folder: Path) -> None:
     """It carries the job's number, iteration, genome and seed, and what the reward needs."""
     bench = workbench(folder)
     job = _job(bench)
-    found = make(bench).evaluate(job)
+    found = make(bench).evaluate(job, Place())
     assert found.state == "complete", f"a harmless candidate is {found.state}: {found.reason}"
     for field in ("number", "iteration", "genome", "seed"):
         asked, told = getattr(job, field), getattr(found, field)
@@ -69,8 +70,8 @@ def one_seed_gives_one_outcome(make: Factory, folder: Path) -> None:
     first, second = (workbench(folder / name) for name in ("first", "second"))
     job = _job(first)
     evaluator = make(first)
-    evaluator.evaluate(_job(first, last=False))
-    outcomes = evaluator.evaluate(job), make(second).evaluate(job)
+    evaluator.evaluate(_job(first, last=False), Place())
+    outcomes = evaluator.evaluate(job, Place()), make(second).evaluate(job, Place())
     assert _lasting(outcomes[0]) == _lasting(outcomes[1]), "one seed gave two outcomes"
 
 
@@ -78,7 +79,7 @@ def what_breaks_is_an_outcome(make: Factory, folder: Path) -> None:
     """A candidate that cannot be evaluated has failed, with the reason; nothing is raised."""
     bench = workbench(folder)
     broken = Genome(bench.space.space_id, (("stem/width", 99),))
-    found = make(bench).evaluate(Job(0, 0, broken, seed=1))
+    found = make(bench).evaluate(Job(0, 0, broken, seed=1), Place())
     assert found.state == "failed", f"a genome of no network is {found.state}"
     assert found.reason and found.traceback, "a failure says why, with its traceback"
     assert found.reward < 0, f"a failure is worth {found.reward}"
@@ -87,10 +88,20 @@ def what_breaks_is_an_outcome(make: Factory, folder: Path) -> None:
 def limits_are_kept(make: Factory, folder: Path) -> None:
     """A candidate that breaks a hard limit is infeasible, with the reason and a negative reward."""
     bench = workbench(folder, {"packed_bytes": 1})
-    found = make(bench).evaluate(_job(bench))
+    found = make(bench).evaluate(_job(bench), Place())
     assert found.state == "infeasible", f"a candidate over its limit is {found.state}"
     assert found.reason and "packed_bytes" in found.reason, f"the reason is {found.reason!r}"
     assert found.reward < 0, f"an infeasible candidate is worth {found.reward}"
+
+
+def time_is_kept(make: Factory, folder: Path) -> None:
+    """A candidate whose time is up is infeasible, with the reason, unless it was quicker."""
+    bench = workbench(folder)
+    found = make(bench).evaluate(_job(bench), Place(limit_s=0.0))
+    assert found.state != "failed", f"the end of its time is a fault: {found.reason}"
+    if found.state == "infeasible":
+        assert found.reason and "search.trial_minutes" in found.reason
+        assert found.reward < 0, f"a candidate out of time is worth {found.reward}"
 
 
 CHECKS: Sequence[Callable[[Factory, Path], None]] = (
@@ -98,6 +109,7 @@ CHECKS: Sequence[Callable[[Factory, Path], None]] = (
     one_seed_gives_one_outcome,
     what_breaks_is_an_outcome,
     limits_are_kept,
+    time_is_kept,
 )
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from bitwright.execute.base import Evaluator, Job, Workbench
+from bitwright.execute.place import Place
 from bitwright.records import Outcome
 from bitwright.train.candidate import ScratchEvaluator
 
@@ -20,13 +21,13 @@ class EarlyLook(Evaluator):
         epochs = SHARE * bench.budget.epochs
         short = bench.budget.model_copy(update={"epochs": epochs})
         self._look = ScratchEvaluator(dataclasses.replace(bench, budget=short))
-        self._whole = ScratchEvaluator(dataclasses.replace(bench, started=lambda job: None))
+        self._whole = ScratchEvaluator(bench)
 
-    def evaluate(self, job: Job) -> Outcome:
+    def evaluate(self, job: Job, place: Place) -> Outcome:
         """What the whole training gave, or the look alone."""
-        look = self._look.evaluate(job)
+        look = self._look.evaluate(job, place)
         looked = ("look", sum(seconds for _, seconds in look.seconds))
         if look.state != "complete" or (look.metric("accuracy") or 0.0) < LEAST:
             return dataclasses.replace(look, seconds=(looked,))
-        whole = self._whole.evaluate(job)
+        whole = self._whole.evaluate(job, place)
         return dataclasses.replace(whole, seconds=(looked, *whole.seconds))

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean bench-controllers bench-distill bench-transforms
+.PHONY: help setup demo test lint clean bench-controllers bench-distill bench-start bench-transforms
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -38,6 +38,9 @@ bench-controllers: setup ## Measure every controller on tables of trained networ
 
 bench-distill: setup ## Measure what a teacher brings: half an hour on one core, goes on where it stopped
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/distill.py
+
+bench-start: setup ## Measure how soon the program answers: two minutes, most of them to write the study
+	$(BIN)/python benchmarks/start.py
 
 bench-transforms: setup ## Measure every transform at every width: 20 minutes on one core, goes on where it stopped
 	$(BIN)/python benchmarks/transforms.py

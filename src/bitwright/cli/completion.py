@@ -23,7 +23,7 @@ def study_files(incomplete: str) -> list[str]:
 
 def data_sets(incomplete: str) -> list[str]:
     """Known data sets; where none fits, folders and .npz files."""
-    known = _data_names(incomplete)
+    known = KNOWN_DATA(incomplete)
     return known or _paths(incomplete, lambda path: path.suffix == ".npz")
 
 
@@ -74,4 +74,4 @@ def _data_set_names() -> Iterable[str]:
 METRICS = _beginning(_metric_names)
 STATES = _beginning(_state_names)
 TARGET_NAMES = _beginning(_target_names)
-_data_names = _beginning(_data_set_names)
+KNOWN_DATA = _beginning(_data_set_names)

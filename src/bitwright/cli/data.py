@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bitwright.cli.completion import KNOWN_DATA
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -36,7 +38,10 @@ def list_command() -> None:
 
 @app.command("fetch")
 def fetch_command(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Registered names.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME...", help="Registered names.", autocompletion=KNOWN_DATA),
+    ],
 ) -> None:
     """Bring data sets into the cache and verify them; those already there are verified."""
     from rich.console import Console
@@ -63,7 +68,9 @@ def fetch_command(
 
 @app.command("path")
 def path_command(
-    name: Annotated[str | None, typer.Argument(help="A registered name.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A registered name.", autocompletion=KNOWN_DATA)
+    ] = None,
 ) -> None:
     """Print the folder of all data sets, or the file that holds (or will hold) one of them."""
     from bitwright.tasks.data.cache import cache_folder

@@ -74,7 +74,7 @@ SETTINGS = {
             "candidate": TrainConfig(epochs=6, batch=64, learning_rate=0.01),
             "final": TrainConfig(epochs=30, batch=64, learning_rate=0.01),
         },
-        {"candidate": 10, "final": 10},
+        {"candidate": 5, "final": 5},
     ),
     "fashion-mnist": Setting(
         {"name": "fashion-mnist", "augment": {"flip": True}},

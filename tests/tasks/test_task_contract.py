@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from bitwright.config import DataConfig
+from bitwright.config import AugmentConfig, DataConfig
 from bitwright.tasks.image_classification import ImageClassification
 from bitwright.testing.tasks import CHECKS
 
@@ -41,12 +41,35 @@ class Unscaled(ImageClassification):
         self.data = dataclasses.replace(self.data, held=held)
 
 
+class Contrary(ImageClassification):
+    def imitation(self):
+        soft = super().imitation()
+        return lambda outputs, taught, temperature: -soft(outputs, taught, temperature)
+
+
+class Stubborn(ImageClassification):
+    def imitation(self):
+        return lambda outputs, taught, temperature: (outputs - taught + 1).square().mean()
+
+
+class Blind(ImageClassification):
+    def __init__(self, images, settings, *, seed):
+        super().__init__(images, settings, seed=seed)
+        self.augment = AugmentConfig(flip=True)
+
+    def views(self, inputs):
+        return (inputs,)
+
+
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
         (Boastful, "is not between 0 and 1"),
         (Forgetful, "the loss teaches nothing"),
         (Moody, "'train' was drawn anew"),
+        (Contrary, "to answer otherwise than the teacher costs nothing"),
+        (Stubborn, "is still corrected"),
+        (Blind, "a batch has a view that no teacher is asked about"),
         (Unscaled, "'held' has inputs of float64"),
     ],
 )

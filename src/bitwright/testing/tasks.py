@@ -25,6 +25,7 @@ from bitwright.train.shop import Shop
 
 Factory = Callable[[int], Task]
 SEED = 5
+AGREED = 1e-6  # the gradient where two float32 distributions are the same
 BUDGET = TrainConfig(epochs=4, images=512, batch=64, learning_rate=0.01)
 
 
@@ -88,6 +89,33 @@ def has_a_loss(make: Factory) -> None:
     assert gradient.isfinite().all() and gradient.abs().sum() > 0, "the loss teaches nothing"
 
 
+def imitates_a_teacher(make: Factory) -> None:
+    """Where networks can learn from a teacher, it is best to answer as the teacher does."""
+    task = make(SEED)
+    imitate = task.imitation()
+    if imitate is None:
+        return
+    taught = torch.randn(64, task.data.outputs, generator=torch.Generator().manual_seed(0))
+    for temperature in (1.0, 4.0):
+        agreed = taught.clone().requires_grad_()
+        least = imitate(agreed, taught, temperature)
+        assert least.shape == (), f"the loss has shape {tuple(least.shape)}; it is one number"
+        (gradient,) = torch.autograd.grad(least, [agreed])
+        assert gradient.abs().max() < AGREED, "who answers as the teacher does is still corrected"
+        other = imitate(torch.zeros_like(taught), taught, temperature)
+        assert other > least, "to answer otherwise than the teacher costs nothing"
+
+
+def knows_its_views(make: Factory) -> None:
+    """Inputs as they are come first, and batches show no view that the task does not name."""
+    shop = _shop(make(SEED))
+    views = shop.task.views(shop.held.inputs)
+    assert torch.equal(views[0], shop.held.inputs), "the first view is the input as it is"
+    batch = next(iter(shop.batches(BUDGET, SEED)))
+    assert int(batch.views.max()) < len(views), "a batch has a view that no teacher is asked about"
+    assert torch.equal(shop.train.targets[batch.rows], batch.targets), "rows are of other inputs"
+
+
 def a_network_learns(make: Factory) -> None:
     """A small network that trains on it scores better on held-out data than it began."""
     shop = _shop(make(SEED))
@@ -117,6 +145,8 @@ CHECKS: Sequence[Callable[[Factory], None]] = (
     travels,
     answers_every_input,
     has_a_loss,
+    imitates_a_teacher,
+    knows_its_views,
     a_network_learns,
     says_what_a_file_needs,
 )

@@ -14,6 +14,8 @@ from bitwright.tasks.image_classification import ImageClassification
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from bitwright.train.distill import Imitation
+
 
 class BalancedImages(Task):
     """The score is the mean over the classes of the share that is right; so is the loss."""
@@ -42,6 +44,10 @@ class BalancedImages(Task):
             weight=outputs.new_tensor(self._weights),
             label_smoothing=budget.label_smoothing,
         )
+
+    def imitation(self) -> "Imitation":
+        """As in plain image classification."""
+        return self._plain.imitation()
 
     def answers(self, outputs: Outputs) -> npt.NDArray[Any]:
         """The class of each image."""

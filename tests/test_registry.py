@@ -1,6 +1,7 @@
 """Names to objects."""
 
 import collections
+import collections.abc
 import fractions
 import sys
 from pathlib import Path
@@ -154,12 +155,19 @@ def test_an_entry_of_the_wrong_form_is_refused_with_its_distribution(site: Path)
         offered_numbers().get("round")
     assert str(caught.value) == (
         "number 'round' of odd-shapes 1.2 is <class 'fractions.Fraction'>; "
-        "name a subclass of bitwright's int"
+        "name a subclass of bitwright's int with all of its methods"
     )
     with pytest.raises(ConfigError, match=r"number 'fractions:Fraction' is .*; name a subclass"):
         offered_numbers().get("fractions:Fraction")
     with pytest.raises(ConfigError, match=r"number 'half' is 0\.5; name a subclass"):
         offered_numbers().register("half", 0.5)  # type: ignore[arg-type]
+
+
+def test_a_class_that_leaves_methods_out_is_refused() -> None:
+    shapes: Registry[type] = Registry("shape", form=subclass_of(collections.abc.Sized))
+    assert shapes.get("collections:OrderedDict") is collections.OrderedDict
+    with pytest.raises(ConfigError, match="name a subclass of bitwright's Sized with all of its"):
+        shapes.get("collections.abc:Sequence")
 
 
 def test_a_name_offered_twice_names_both(site: Path) -> None:

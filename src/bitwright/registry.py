@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import functools
 import importlib
+import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -29,14 +30,15 @@ class Form:
 
 
 def subclass_of(base: type | str) -> Form:
-    """The form of classes below `base`; one given as "module:Class" is imported for the check."""
+    """The form of whole classes below `base`; a path "module:Class" is imported for the check."""
 
     def fits(entry: Any) -> bool:
         wanted = _attribute(base) if isinstance(base, str) else base
-        return isinstance(entry, type) and issubclass(entry, wanted)
+        kind = isinstance(entry, type) and issubclass(entry, wanted)
+        return kind and not inspect.isabstract(entry)
 
     name = base.partition(":")[2] if isinstance(base, str) else base.__name__
-    return Form(f"a subclass of bitwright's {name}", fits)
+    return Form(f"a subclass of bitwright's {name} with all of its methods", fits)
 
 
 ANYTHING = Form("anything", lambda entry: True)

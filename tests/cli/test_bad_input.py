@@ -133,6 +133,14 @@ WRONG_SETTINGS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"reward__transform": "hing"},
         ("reward transform 'hing'", "did you mean 'hinge'?"),
     ),
+    "a reward of another form": (
+        {"reward__transform": "math:floor"},
+        ("reward transform 'math:floor' cannot score", "TypeError", "the values and the terms"),
+    ),
+    "a target without its methods": (
+        {"target": "bitwright.targets.base:Target"},
+        ("bitwright.targets.base:Target", "with all of its methods"),
+    ),
     "something else than a reward": (
         {"reward__transform": "math:pi"},
         ("reward transform 'math:pi' is 3.14", "name a function"),

@@ -13,14 +13,16 @@ from pydantic_core import to_jsonable_python
 
 from bitwright.config import StudyConfig
 from bitwright.control.base import CONTROLLERS, make
-from bitwright.control.reward import METRICS, Reward
+from bitwright.control.reward import METRICS, REWARDS, Reward
 from bitwright.control.settings import Settings
 from bitwright.errors import ConfigError
+from bitwright.execute.base import EVALUATORS
 from bitwright.quant.names import refusal, traits_of
 from bitwright.quant.transforms import TRANSFORMS
 from bitwright.space.templates import TEMPLATES, stages_of
 from bitwright.space.units import UNITS
 from bitwright.targets.base import TARGETS
+from bitwright.tasks.base import TASKS
 from bitwright.tasks.data.registry import sources
 from bitwright.testing.toy_space import ToySpace
 
@@ -156,10 +158,24 @@ def test_every_controller_option_has_its_row(papers, section):
         (TRANSFORMS, "docs/quantization.md"),
         (TEMPLATES, PAGE),
         (TARGETS, PAGE),
+        (TASKS, PAGE),
+        (EVALUATORS, PAGE),
+        (REWARDS, PAGE),
         (METRICS, PAGE),
         (tuple(source.name for source in sources()), "docs/data.md"),
     ],
-    ids=["units", "transforms", "transforms-exactly", "templates", "targets", "metrics", "data"],
+    ids=[
+        "units",
+        "transforms",
+        "transforms-exactly",
+        "templates",
+        "targets",
+        "tasks",
+        "evaluators",
+        "rewards",
+        "metrics",
+        "data",
+    ],
 )
 def test_every_name_is_told(papers, registry, page):
     text = papers[page].text

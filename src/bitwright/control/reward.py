@@ -88,6 +88,18 @@ class Reward:
         self.transform = transform
         self._metrics = {name: Term(term.weight, term.reference) for name, term in metrics.items()}
         self._limits = dict(limits)
+        self._try()
+
+    def _try(self) -> None:
+        """Refuses, before a study begins, a function of one's own that cannot score anything."""
+        usual = {name: term.reference for name, term in self._metrics.items()}
+        try:
+            self.score(usual)
+        except Exception as error:
+            raise ConfigError(
+                f"reward transform '{self.transform}' cannot score {usual}: "
+                f"{type(error).__name__}: {error}; it is given the values and the terms by metric"
+            ) from error
 
     @property
     def needs(self) -> frozenset[str]:

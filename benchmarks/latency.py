@@ -19,7 +19,9 @@ from typing import Any
 
 import networks
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
+import torch
 from float_onnx import write_float
 from machine import machine
 
@@ -28,9 +30,9 @@ from bitwright.export.names import INPUT
 from bitwright.export.onnx_file import write
 from bitwright.export.runtime import open_session
 from bitwright.measure.cost import costs
+from bitwright.nets.build import QuantNet
 from bitwright.records import Blueprint
 from bitwright.space.joint import expand
-from bitwright.testing.integer_models import random_images, random_model
 
 RESULT = Path(__file__).parent / "results" / "latency.json"
 POLICIES = {
@@ -47,6 +49,7 @@ NETWORKS: dict[str, Callable[[str, str], Blueprint]] = {
     "squeeze-excite": networks.squeezed,
     "pooled": networks.pooled,
 }
+NORM_STEPS = 40  # forward passes until running statistics are those of the images
 TURN_S = 0.02  # a file's turn in each round
 Call = Callable[[], Any]
 
@@ -58,8 +61,8 @@ def calls_of(
     calls: dict[str, Call] = {}
     about: dict[str, Any] = {"file_bytes": {}}
     for name, policy in POLICIES.items():
-        model = random_model(expand(blueprint(*policy)), np.random.default_rng(0))
-        images = random_images(model.graph, 32, np.random.default_rng(1))
+        images = random_images(blueprint(*policy), 32)
+        model = integers_of(blueprint(*policy), images)
         path = folder / f"{name}.onnx"
         write(model, path, {})
         calls[name] = _call(path, images[:1])
@@ -72,6 +75,22 @@ def calls_of(
             about["macs"] = costs(model.graph)["macs"]
             about["correlation_of_logits"] = _agreement(model, plain, path, images)
     return calls, about
+
+
+def random_images(blueprint: Blueprint, count: int) -> npt.NDArray[np.uint8]:
+    """Random pixels."""
+    shape = (count, *blueprint.input_shape)
+    return np.random.default_rng(1).integers(0, 256, shape, np.uint8)
+
+
+def integers_of(blueprint: Blueprint, images: npt.NDArray[np.uint8]) -> IntegerModel:
+    """The network with random weights, its norms and steps fitted to the images."""
+    torch.manual_seed(0)
+    net = QuantNet(expand(blueprint), input_step=0.02, input_zero=120)
+    with torch.no_grad():
+        for _ in range(NORM_STEPS):
+            net(torch.from_numpy(images))
+    return net.to_integer()
 
 
 def _call(path: Path, images: Any) -> Call:

@@ -43,6 +43,7 @@ POLICIES = {
 }
 NETWORKS: dict[str, Callable[[str, str], Blueprint]] = {
     "resnet8": networks.resnet8,
+    "ds-cnn": networks.ds_cnn,
     "mobilenet": networks.mobilenet,
     "hand-made baseline": networks.hand_made,
     "digits": networks.digits,

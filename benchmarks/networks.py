@@ -32,6 +32,13 @@ def mobilenet(weight: str, activation: str) -> Blueprint:
     return stack(units, (3, 96, 96), 2, weight, activation)
 
 
+def ds_cnn(weight: str, activation: str) -> Blueprint:
+    """The DS-CNN of MLPerf Tiny (arXiv 1711.07128), its 49x10 spectrogram as a 22x22 image."""
+    units: list[Unit] = [("conv", {"width": 64, "stride": 2, "kernel": 7})]
+    units += [("depthwise_separable", {"width": 64})] * 4
+    return stack(units, (1, 22, 22), 12, weight, activation)
+
+
 def hand_made(weight: str, activation: str) -> Blueprint:
     """The product's own baseline for 28x28 grey images."""
     return baseline((1, 28, 28), 10, Method.parse(weight), Method.parse(activation, "activation"))

@@ -47,6 +47,9 @@ def test_layers_that_are_added_stay_equal() -> None:
 
 def test_an_image_is_widened_where_the_fast_kernel_reads_it() -> None:
     assert widths(graph(conv("a", 8), weight="lsq:4"))["input"] == 4
+    assert widths(graph(conv("a", 8, kernel=5), weight="lsq:4"))["input"] == 1
+    colour = graph(conv("a", 8, kernel=5), shape=(3, 8, 8), weight="lsq:4")
+    assert widths(colour)["input"] == 4
     pool = {"name": "a", "kinds": "max_pool", "stride": 2}
     assert widths(graph(pool, conv("b", 8), weight="lsq:4"))["input"] == 1
 

@@ -125,9 +125,7 @@ class _Writer:
             return
         codes = self._quantize(real, node.name, layer.output)
         if node.op == "global_average_pool":
-            # Not Flatten: ONNX Runtime moves its change of layout through Squeeze and drops it.
-            axes = self._constant(np.array([2, 3]))
-            codes = codes._replace(name=self._node("Squeeze", codes.name, axes))
+            codes = codes._replace(name=self._node("Flatten", codes.name))
         self._codes[node.name] = codes
 
     def _operator(self, layer: Layer) -> str:

@@ -57,7 +57,12 @@ def _width(graph: Graph, members: list[Node]) -> int:
 
 
 def _reads_narrow_image(graph: Graph, wide: dict[str, int]) -> bool:
-    """Whether the image alone keeps the layers that read it from the fast kernel."""
+    """Whether the image alone keeps the layers that read it from the fast kernel.
+
+    From one channel to four, windows above 3x3 cost more than the fast kernel brings.
+    """
+    channels = graph.input.shape[0]
     readers = [node for node in graph.nodes if graph.input.name in node.inputs]
     fast = all(node.op == "conv" and wide[node.name] >= LANES for node in readers)
-    return fast and not any(map(keeps_channels, readers)) and graph.input.shape[0] < IMAGE_LANES
+    small = channels == IMAGE_LANES - 1 or all(node.kernel <= 3 for node in readers)
+    return fast and small and channels < IMAGE_LANES and not any(map(keeps_channels, readers))

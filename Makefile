@@ -45,6 +45,18 @@ bench-start: setup ## Measure how soon the program answers: two minutes, most of
 bench-transforms: setup ## Measure every transform at every width: 20 minutes on one core, goes on where it stopped
 	$(BIN)/python benchmarks/transforms.py
 
+.PHONY: bench-latency bench-qat-accuracy bench-qat-step
+# BREVITAS=PYTHON: that of an environment with Brevitas and the same torch, to measure it too.
+bench-qat-step: setup ## Time the quantization-aware step against the plain one: three minutes on two cores
+	$(BIN)/python benchmarks/qat_step.py $(if $(BREVITAS),--brevitas $(BREVITAS))
+
+bench-qat-accuracy: setup ## Measure the fast path's accuracy: half an hour on one core, goes on where it stopped
+	$(BIN)/bitwright data fetch cifar10
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/qat_accuracy.py
+
+bench-latency: setup ## Time exported files against float32: a minute on one core
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/latency.py
+
 clean: ## Remove .venv, caches and build products; studies in runs/ stay
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests examples docs -name __pycache__ -prune -exec rm -rf {} +

@@ -130,7 +130,6 @@ class _Writer:
 
     def _operator(self, layer: Layer) -> str:
         node = layer.node
-        window = {"kernel_shape": [node.kernel] * 2, "strides": [node.stride] * 2}
         match node.op:
             case "conv":
                 return self._conv(layer)
@@ -217,7 +216,9 @@ class _Writer:
         weights = self._node("DequantizeLinear", stored, scale, *zero_point, **axis)
         # The fusion asks for exactly this scale; the product is folded, so it takes no room.
         product = self._node("Mul", scale, codes.scale)
-        bias = self._node("DequantizeLinear", self._constant(np.pad(kernel.bias, (0, more))), product, **axis)
+        bias = self._node(
+            "DequantizeLinear", self._constant(np.pad(kernel.bias, (0, more))), product, **axis
+        )
         return self._dequantize(codes), weights, bias
 
     def _weights(self, layer: Layer) -> tuple[str, list[str]]:

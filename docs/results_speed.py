@@ -1,0 +1,100 @@
+"""Fills the speed section of results.md from the committed results of its benchmarks.
+
+.venv/bin/python docs/results_speed.py
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+STEP = ROOT / "benchmarks/results/qat-step.json"
+LATENCY = ROOT / "benchmarks/results/latency.json"
+PAGE = ROOT / "docs/results.md"
+BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
+
+
+def found(path: Path) -> dict[str, Any]:
+    """A result file's object; empty where there is none."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def block(step: Mapping[str, Any], latency: Mapping[str, Any]) -> str:
+    """The section: the training step, its accuracy, and the latency of exported files."""
+    parts = [BEGIN]
+    if "step" in step:
+        parts += _step(step["step"])
+    if "fast_minus_exact_points" in step.get("accuracy", {}):
+        parts.append(_accuracy(step["accuracy"]))
+    if latency:
+        parts += _latency(latency)
+    return "\n\n".join([*parts, END])
+
+
+def _where(machine: Mapping[str, str]) -> str:
+    threads = "one thread" if machine["threads"] == "1" else f"{machine['threads']} threads"
+    return f"{machine['processor']}, {threads}, torch {machine['torch']}"
+
+
+def _step(step: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        f"**A quantization-aware training step.** {step['network']}; {_where(step['machine'])}; "
+        f"{step['rounds']} rounds in turns. Candidates train in {step['candidates_train_in']} by "
+        f"default on this processor. Beside it: {step['brevitas']}."
+    )
+    rows = [f"| {name} | {ms:.1f} ms |" for name, ms in step["ms_per_step"].items()]
+    yield "\n".join(["| step | median |", "|---|---|", *rows])
+    rows = [_spread_row(name, ratio, 2) for name, ratio in step["ratios"].items()]
+    yield "\n".join(["| time of one to the other | median (quartiles) |", "|---|---|", *rows])
+
+
+def _spread_row(name: str, ratio: Mapping[str, Any], digits: int) -> str:
+    low, high = ratio["quartiles"]
+    return f"| {name} | {ratio['median']:.{digits}f} ({low:.{digits}f} to {high:.{digits}f}) |"
+
+
+def _accuracy(part: Mapping[str, Any]) -> str:
+    low, high = part["fast_minus_exact_points"]["interval_95"]
+    fast, exact = (100 * part["mean_accuracy"][way] for way in ("fast", "exact"))
+    return (
+        f"**What the fast step costs in accuracy.** The same network after {part['epochs']} epochs "
+        f"({part['data']}), five seeds: {fast:.2f} % by the compiled step in "
+        f"{part['fast_trains_in']}, {exact:.2f} % by torch's own operations in float32; the paired "
+        f"difference is {part['fast_minus_exact_points']['mean']:+.2f} points (95 % interval "
+        f"{low:+.2f} to {high:+.2f})."
+    )
+
+
+def _latency(latency: Mapping[str, Any]) -> Iterator[str]:
+    networks, machine = latency["networks"], latency["machine"]
+    policies = list(next(iter(networks.values()))["speedup_over_float32"])
+    yield (
+        f"**Exported files against float32.** ONNX Runtime {machine['onnxruntime']}, batch 1; "
+        f"{_where(machine)}; {latency['rounds']} rounds in turns. How many times faster the file "
+        "is than the same network in float32; [decision 2](decisions/0002-onnx-form.md) says why "
+        "narrow depthwise layers do not pay."
+    )
+    head = ["network", "million MACs", "float32", *policies]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for name, network in networks.items():
+        times = [f"{network['speedup_over_float32'][at]['median']:.2f}x" for at in policies]
+        cells = [name, f"{network['macs'] / 1e6:.1f}", f"{network['ms']['float32']:.3f} ms", *times]
+        lines.append("| " + " | ".join(cells) + " |")
+    yield "\n".join(lines)
+
+
+def with_block(page: str, text: str) -> str:
+    """The page with its block replaced."""
+    before, _, rest = page.partition(BEGIN)
+    return before + text + rest.partition(END)[2]
+
+
+def main() -> None:
+    """Rewrites the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(with_block(page, block(found(STEP), found(LATENCY))), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -56,7 +56,9 @@ class QuantNet(nn.Module):
     def features(self, codes: Tensor) -> Tensor:
         """What the last layer sees of images given as codes: (N, C), or a map (N, C, H, W)."""
         value = (codes.float() - self.input_zero) * self.input_step
-        values = {"input": value.contiguous(memory_format=torch.channels_last)}
+        # Not contiguous(): it leaves maps of one channel as they lie, and so all that follow.
+        last = torch.empty_like(value, memory_format=torch.channels_last)
+        values = {"input": last.copy_(value)}
         for node in self.graph.nodes[1:-1]:
             values[node.name] = self._output_of(node, [values[name] for name in node.inputs])
             for name in node.inputs:

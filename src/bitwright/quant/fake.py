@@ -111,17 +111,15 @@ def fake_quantize(
     `straight` lets the gradient of `x` pass outside of the range too, and gives the step none.
     """
     lattice = lattice._replace(step=lattice.step.float().contiguous())
-    if lattice.step.ndim:
-        return _apply(x.flatten(1), lattice, damping, straight).view(x.shape)
     if x.ndim == 4 and x.is_contiguous(memory_format=torch.channels_last):
-        last = x.permute(0, 2, 3, 1)
-        out = _apply(last.reshape(-1), lattice, damping, straight)
-        return out.view(last.shape).permute(0, 3, 1, 2)
-    return _apply(x.reshape(-1), lattice, damping, straight).view(x.shape)
+        last = x.permute(0, 2, 3, 1)  # a kernel's rows stay rows, in another order
+        return _apply(last, lattice, damping, straight).view(last.shape).permute(0, 3, 1, 2)
+    return _apply(x, lattice, damping, straight).view(x.shape)
 
 
 def _apply(x: Tensor, lattice: Lattice, damping: float, straight: bool) -> Tensor:
     out: Tensor
+    x = x.flatten(1) if lattice.step.ndim else x.reshape(-1)
     if straight:
         out = _StraightThrough.apply(x.contiguous(), lattice)  # type: ignore[no-untyped-call]
     else:

@@ -117,6 +117,8 @@ def test_more_minutes_buy_more():
     short, long = (budget(minutes, 50_000, 4e6, cores=2) for minutes in (3, 120))
     assert short.sensitivity_epochs is None
     assert long.sensitivity_epochs is not None
+    assert short.search_minutes == pytest.approx(0.55 * 3, rel=0.05)
+    assert long.search_minutes == pytest.approx(0.7 * 120, rel=0.05), "sensitivity counts too"
     assert short.iterations < long.iterations
     assert short.final_epochs < long.final_epochs
 

@@ -19,7 +19,7 @@ MOST_EPOCHS = {"train": 8.0, "final": 60.0}
 class Budget:
     """A study's sizes. `images` is None where a candidate sees all of them."""
 
-    search_minutes: float
+    search_minutes: float  # with what sensitivity takes
     iterations: int
     population: int
     epochs: float
@@ -38,14 +38,16 @@ def budget(minutes: float, training_images: int, macs: float, cores: int) -> Bud
     candidates = max(2 * BATCH, SEARCH * seconds / (seen * image + SECONDS_A_CANDIDATE))
     whole = seen >= training_images
     final = FINAL / 2 * seconds / (training_images * image)  # the winner and the baseline
+    sensitivity = _sensitivity(SENSITIVITY * seconds, training_images, image)
+    before = 0.0 if sensitivity is None else SENSITIVITY  # which counts against search.minutes
     return Budget(
-        search_minutes=_rounded(SEARCH * minutes),
+        search_minutes=_rounded((SEARCH + before) * minutes),
         iterations=math.ceil(min(candidates, 400) / BATCH),
         population=max(4, min(20, round(candidates / 3))),
         epochs=_rounded(seen / training_images) if whole else 1.0,
         images=None if whole else _rounded_images(seen),
         final_epochs=max(1.0, min(MOST_EPOCHS["final"], _rounded(final))),
-        sensitivity_epochs=_sensitivity(SENSITIVITY * seconds, training_images, image),
+        sensitivity_epochs=sensitivity,
     )
 
 

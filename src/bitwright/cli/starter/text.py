@@ -113,7 +113,7 @@ def _search(size: Budget) -> str:
         "  controller: evolution # or recurrent, random\n"
         f"  options: {{batch: {BATCH}, population: {size.population}, tournament: {tournament}}}\n"
         f"  iterations: {size.iterations} # of {BATCH} candidates each\n"
-        f"  minutes: {_number(size.search_minutes)} # ends the search earlier, if need be\n"
+        f"  minutes: {_number(size.search_minutes)} # with sensitivity: may end it earlier\n"
         "  seed: 0\n"
     )
 

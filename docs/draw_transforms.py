@@ -23,7 +23,7 @@ from bitwright.quant.transforms import Place, Quantizer, transform_of
 PICTURES = Path(__file__).parent / "transforms"
 WIDTH, HEIGHT, TOP, BOTTOM = 760, 250, 44, 34
 LEFT, GAP, PANEL = 34, 36, 214  # of the three panels
-REACH, POINTS = 3.5, 701
+REACH, POINTS = 3.5, 351
 SHOWN_BITS = 3  # of the curves, or what is nearest among the widths there are
 RUG_BITS = (1, 2, 3, 4, 6)
 

@@ -63,6 +63,8 @@ def test_what_the_program_writes_passes() -> None:
         study(target="onnx-cpu"),
         study(quantization={"weights": ["lsqq:4"]}),
         study(quantization={"weights": "lsq4"}),
+        study(quantization={"weights": "pact:4"}),
+        study(quantization={"activations": ["lsq:8", "ternary:2"]}),
         study(quantization={"policy": {"weights": "lsq:4"}}),
         study(limits={"packed_byte": 8000}),
         study(reward={"metrics": {"acuracy": {}}}),

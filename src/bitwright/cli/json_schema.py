@@ -12,8 +12,8 @@ from bitwright.config import StudyConfig
 from bitwright.config.space import POSSIBLE
 from bitwright.control.base import CONTROLLERS
 from bitwright.control.reward import METRICS
-from bitwright.quant.names import TRANSFORMS
-from bitwright.quant.spec import FULL_PRECISION
+from bitwright.quant.names import TRANSFORMS, traits_of
+from bitwright.quant.spec import FULL_PRECISION, Role
 from bitwright.space.joint import CLASSIFIER
 from bitwright.space.templates import TEMPLATES
 from bitwright.space.units import UNITS
@@ -22,7 +22,7 @@ from bitwright.tasks.data.registry import sources
 
 Schema = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-ROLE_KEYS = ("weights", "activations")
+ROLE_KEYS: dict[str, Role] = {"weights": "weight", "activations": "activation"}
 OWN = r"^.+:[A-Za-z_]\w*$"  # one's own object, by its import path
 
 
@@ -46,8 +46,8 @@ def study_schema() -> Schema:
         ("SpaceConfig", "template", template),
         ("SearchConfig", "controller", _named(CONTROLLERS)),
         ("StageConfig", "kinds", kinds),
-        *(("PolicyConfig", key, _method()) for key in ROLE_KEYS),
-        *(("QuantizationConfig", key, _method()) for key in ROLE_KEYS),
+        *(("PolicyConfig", key, _method(role)) for key, role in ROLE_KEYS.items()),
+        *(("QuantizationConfig", key, _method(role)) for key, role in ROLE_KEYS.items()),
         *(("StageConfig", key, _possible(values)) for key, values in POSSIBLE.items()),
     ):
         _put(parts[part]["properties"][key], words)
@@ -62,10 +62,12 @@ def _named(names: Iterable[str]) -> Schema:
     return {"anyOf": [{"enum": list(names)}, {"type": "string", "pattern": OWN}]}
 
 
-def _method() -> Schema:
-    """A quantization method such as lsq:4 or affine:8:tensor."""
-    names = "|".join(sorted({*TRANSFORMS, FULL_PRECISION}))
-    return {"type": "string", "pattern": rf"^({names}):[0-9]+(:(tensor|channel))?$"}
+def _method(role: Role) -> Schema:
+    """A method such as lsq:4 or affine:8:tensor, of a width that the transform has in the role."""
+    widths = {name: "".join(map(str, traits_of(name).bits(role))) for name in TRANSFORMS}
+    methods = [f"{name}:[{digits}]" for name, digits in sorted(widths.items()) if digits]
+    names = "|".join((*methods, f"{FULL_PRECISION}:(16|32)"))
+    return {"type": "string", "pattern": rf"^({names})(:(tensor|channel))?$"}
 
 
 def _possible(values: range | tuple[int, ...]) -> Schema:

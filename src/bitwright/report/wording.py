@@ -32,7 +32,7 @@ _STOPS = {
 
 
 def kind_words(kind: str) -> str:
-    """The kind as a reader says it: "inverted bottleneck"."""
+    """A kind's or transform's name as a reader says it: "inverted bottleneck"."""
     return _own_name(kind).replace("_", " ")
 
 
@@ -67,7 +67,7 @@ def method_words(method: Method) -> str:
     if not method.quantized:
         return f"{method.bits}-bit float"
     grain = "channel" if method.per_channel else "tensor"
-    return f"{method.bits}-bit {_own_name(method.transform)}, per {grain}"
+    return f"{method.bits}-bit {kind_words(method.transform)}, per {grain}"
 
 
 def short_method(text: str, role: Role) -> str:

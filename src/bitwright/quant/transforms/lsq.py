@@ -29,8 +29,9 @@ class LsqQuantizer(Quantizer):
         self.log_step = nn.Parameter(torch.zeros(self.step_shape))
 
     def fit(self, rows: Tensor) -> None:
-        """The paper's start."""
-        mean = rows.abs().mean(dim=-1, keepdim=rows.ndim > 1)
+        """The paper's start; of activations after a ReLU, from what the ReLU gives."""
+        size = rows.abs() if self.place.signed else rows.clamp_min(0)
+        mean = size.mean(dim=-1, keepdim=rows.ndim > 1)
         top = max(1.0, float(self.high))
         self.log_step.data.copy_((2 * mean / top**0.5).clamp_min(SMALLEST_STEP).log())
 
@@ -57,5 +58,6 @@ class Lsq(Transform):
         """The grid before any learning."""
         codes = place.codes
         top = max(1.0, float(codes.high - codes.zero_point))
-        mean = np.abs(rows_of(x, place)).mean(axis=-1)
+        rows = rows_of(x, place)
+        mean = (np.abs(rows) if place.signed else np.maximum(rows, 0)).mean(axis=-1)
         return grid_of(2 * mean / np.sqrt(top), place)

@@ -22,6 +22,7 @@ PICTURE = ROOT / "docs" / "controllers.svg"
 PAGE = ROOT / "docs" / "results.md"
 BEGIN, END = "<!-- controllers: begin -->", "<!-- controllers: end -->"
 POINTS = tuple(range(10, 201, 10))  # evaluations after which the regret is told
+NONE_LEFT = 1e-5  # points; what rounding leaves of no regret
 RESAMPLES = 2000
 INTRODUCTION = (
     "How far the best candidate found lies below the best there is, in points (hundredths of the "
@@ -53,7 +54,7 @@ def summary(runs: Runs, titles: Mapping[str, str], about: Mapping[str, Any]) -> 
             "low": rounded(low),
             "high": rounded(high),
             "median_at_end": round(float(np.median(regrets[:, -1])), 4),
-            "found_the_best": round(float((regrets[:, -1] < 1e-9).mean()), 3),
+            "found_the_best": round(float((regrets[:, -1] < NONE_LEFT).mean()), 3),
             "p_against_random": None
             if contender == "random"
             else float(mannwhitneyu(regrets[:, -1], random, alternative="less").pvalue),
@@ -128,7 +129,7 @@ def _row(name: str, found: Mapping[str, Any]) -> str:
 
 def picture(result: Mapping[str, Any]) -> str:
     """A panel for each table: mean regret and its 95 % band, on a logarithmic axis."""
-    names = list(next(iter(result["tables"].values()))["contenders"])
+    colours = dict(zip(result["options"], COLOURS, strict=True))
     total = len(result["tables"]) * (WIDTH + GAP) + LEFT
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {total} {HEIGHT + 90}" '
@@ -136,15 +137,15 @@ def picture(result: Mapping[str, Any]) -> str:
         '<rect width="100%" height="100%" fill="white"/>',
     ]
     for number, table in enumerate(result["tables"].values()):
-        parts += _panel(table, LEFT + number * (WIDTH + GAP))
-    for number, name in enumerate(names):
+        parts += _panel(table, LEFT + number * (WIDTH + GAP), colours)
+    for number, (name, colour) in enumerate(colours.items()):
         x, y = LEFT + number % 4 * 180, TOP + HEIGHT + 38 + number // 4 * 16
-        parts.append(f'<rect x="{x}" y="{y - 8}" width="14" height="4" fill="{COLOURS[number]}"/>')
+        parts.append(f'<rect x="{x}" y="{y - 8}" width="14" height="4" fill="{colour}"/>')
         parts.append(f'<text x="{x + 20}" y="{y}">{escape(name)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _panel(table: Mapping[str, Any], left: int) -> list[str]:
+def _panel(table: Mapping[str, Any], left: int, colours: Mapping[str, str]) -> list[str]:
     parts = [
         f'<text x="{left}" y="{TOP - 12}" font-weight="bold">{escape(table["title"])}</text>',
         f'<rect x="{left}" y="{TOP}" width="{WIDTH}" height="{HEIGHT}" fill="none" stroke="#999"/>',
@@ -156,7 +157,8 @@ def _panel(table: Mapping[str, Any], left: int) -> list[str]:
     for at in (50, 100, 150, 200):
         x = _x(at, left)
         parts.append(f'<text x="{x:.1f}" y="{TOP + HEIGHT + 14}" text-anchor="middle">{at}</text>')
-    for colour, found in zip(COLOURS, table["contenders"].values(), strict=False):
+    for name, found in table["contenders"].items():
+        colour = colours[name]
         up, down, mean = (_path(found[key], left) for key in ("high", "low", "regret"))
         back = " ".join(reversed(down.split()))
         parts.append(f'<polygon points="{up} {back}" fill="{colour}" opacity="0.13"/>')

@@ -301,3 +301,12 @@ def test_a_study_cannot_be_changed() -> None:
     config = QuantizationConfig()
     with pytest.raises(ValueError, match="frozen"):
         config.mode = "fixed"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("word", ["on", "off", "auto"])
+def test_a_bare_on_or_off_is_a_word_and_no_truth_value(word: str) -> None:
+    text = f"data: digits\nspace: tiny\ntrain: {{fused: {word}}}\n"
+    study = StudyConfig.from_text(text)
+    assert study.train.fused == word
+    assert StudyConfig.from_text(study.to_yaml()) == study
+    assert StudyConfig.from_text(text, [f"final.fused={word}"]).final.fused == word

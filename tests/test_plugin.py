@@ -25,7 +25,7 @@ BY_PATH = {
     "reward.transform": "bitwright_example.rewards:harmonic",
 }
 
-BRIEF = ("search.iterations=1", "final.epochs=1", "train.fused=off", "final.fused=off")
+BRIEF = ("workers=2", "search.iterations=1", "final.epochs=1", "train.fused=off", "final.fused=off")
 
 
 def run(command: list[str], folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -75,7 +75,7 @@ def test_the_example_is_installed_searched_with_and_tested(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_the_same_by_import_paths_without_installing(tmp_path: Path) -> None:
+def test_the_same_by_import_paths_in_workers_without_installing(tmp_path: Path) -> None:
     shutil.copy(PLUGIN / "study.yaml", tmp_path)
     changes = [f"{key}={path}" for key, path in BY_PATH.items()]
     command = ["bitwright", "search", "study.yaml", "--json"]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bitwright.execute.base import EVALUATORS, Evaluator
+from bitwright.execute.place import Place
 from bitwright.testing.evaluators import CHECKS
 from bitwright.train.candidate import ScratchEvaluator
 
@@ -44,6 +45,11 @@ class Generous(Around):
         return dataclasses.replace(super().evaluate(job, place), reward=1.0)
 
 
+class Hurried(Around):
+    def evaluate(self, job, place):
+        return super().evaluate(job, Place())
+
+
 class Fragile(Around):
     def evaluate(self, job, place):
         outcome = super().evaluate(job, place)
@@ -58,6 +64,7 @@ class Fragile(Around):
         (Moody, "the job's seed is 11"),
         (Noisy, "one seed gave two outcomes"),
         (Generous, "a failure is worth 1.0"),
+        (Hurried, "a candidate without time is complete"),
         (Fragile, "a failure says why"),
     ],
 )

@@ -1,8 +1,8 @@
 """The keys below `train` and `final`."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bitwright.config.part import Part
 
@@ -42,3 +42,9 @@ class TrainConfig(Part):
 
     fused: Literal["auto", "on", "off"] = "auto"
     """Quantize by compiled C; auto: where there is a C compiler. Equal up to rounding."""
+
+    @field_validator("fused", mode="before")
+    @classmethod
+    def _words(cls, value: Any) -> Any:
+        """To YAML, a bare on or off is a truth value."""
+        return {True: "on", False: "off"}[value] if isinstance(value, bool) else value

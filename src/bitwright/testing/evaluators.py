@@ -104,11 +104,21 @@ def time_is_kept(make: Factory, folder: Path) -> None:
         assert found.reward < 0, f"a candidate out of time is worth {found.reward}"
 
 
+def ends_when_its_time_is_up(make: Factory, folder: Path) -> None:
+    """Where it trains, it asks its place between the steps, and ends when that says so."""
+    bench = workbench(folder)
+    found = make(bench).evaluate(_job(bench), Place(limit_s=0.0))
+    if found.curve or found.state != "complete":  # it trains
+        assert found.state == "infeasible", f"a candidate without time is {found.state}"
+        assert found.reward < 0, f"a candidate without time is worth {found.reward}"
+
+
 CHECKS: Sequence[Callable[[Factory, Path], None]] = (
     an_outcome_is_its_jobs,
     one_seed_gives_one_outcome,
     what_breaks_is_an_outcome,
     limits_are_kept,
+    ends_when_its_time_is_up,
     time_is_kept,
 )
 

@@ -3,7 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean bench-controllers bench-distill bench-start bench-transforms
+.PHONY: help setup demo test lint clean bench-controllers bench-distill bench-memory bench-overhead bench-start \
+	bench-transforms bench-workers
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -41,6 +42,16 @@ bench-distill: setup ## Measure what a teacher brings: half an hour on one core,
 
 bench-start: setup ## Measure how soon the program answers: two minutes, most of them to write the study
 	$(BIN)/python benchmarks/start.py
+
+bench-workers: setup ## Candidates an hour of one and two workers: some 5 minutes on two idle cores
+	$(BIN)/bitwright data fetch fashion-mnist
+	$(BIN)/python benchmarks/workers.py
+
+bench-memory: setup ## Whether memory grows over 200 trials: a minute
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/memory.py
+
+bench-overhead: setup ## What a trial costs besides training, up to 10,000 of them: some 5 minutes
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/overhead.py
 
 bench-transforms: setup ## Measure every transform at every width: 20 minutes on one core, goes on where it stopped
 	$(BIN)/python benchmarks/transforms.py

@@ -130,7 +130,7 @@ def run(trials: int, folder: Folder) -> list[float]:
     live = LiveWatcher(Console(file=io.StringIO(), force_terminal=True, width=100))
     evaluator = AtOnce(space, folder)
     at_work = AtWork(live, folder)
-    stopwatch = Stopwatch(Pruning(at_work, store, folder), evaluator)
+    stopwatch = Stopwatch(Pruning(at_work, (), folder), evaluator)
     declared = {choice.path: choice.options for choice in space.declared()}
     executor = InlineExecutor(evaluator, at_work)
     live.planned(Plan("overhead", settings.iterations, 4, None, 1, 1), ())

@@ -38,6 +38,7 @@ class TerminalWatcher(Watcher):
         self.console = console
         self.outcomes: list[Outcome] = []
         self.plan: Plan | None = None
+        self.best: Outcome | None = None  # the best complete trial so far
 
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
@@ -48,16 +49,18 @@ class TerminalWatcher(Watcher):
         """Remembers what lies ahead."""
         self.plan = plan
         self.outcomes = list(done)
+        for outcome in done:
+            self._look_at(outcome)
 
     def trial_done(self, outcome: Outcome) -> None:
         """Remembers the outcome."""
         self.outcomes.append(outcome)
+        self._look_at(outcome)
 
-    @property
-    def best(self) -> Outcome | None:
-        """The best complete trial so far."""
-        complete = [outcome for outcome in self.outcomes if outcome.state == "complete"]
-        return max(complete, key=lambda outcome: outcome.reward, default=None)
+    def _look_at(self, outcome: Outcome) -> None:
+        better = self.best is None or outcome.reward > self.best.reward
+        if outcome.state == "complete" and better:
+            self.best = outcome
 
 
 class PlainWatcher(TerminalWatcher):

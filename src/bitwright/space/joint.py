@@ -54,6 +54,24 @@ class _Built:
     policy: Policy
 
 
+@dataclasses.dataclass(slots=True)
+class _Walk:
+    """The questions up to `choice`, which is not answered yet."""
+
+    questions: Questions
+    choice: Choice
+    picks: tuple[tuple[str, Pick], ...] = ()
+
+    def answer(self, path: str, pick: Pick) -> None:
+        """One question further; StopIteration after the last."""
+        if path != self.choice.path:
+            raise InvalidGenome(f"the genome picks '{path}' where '{self.choice.path}' is asked")
+        if pick not in self.choice.options:
+            raise InvalidGenome(f"'{path}': {pick!r} is none of {list(self.choice.options)}")
+        self.picks = (*self.picks, (path, pick))
+        self.choice = self.questions.send(pick)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Size:
     """How many networks a space holds: structures alone, and with every policy."""
@@ -77,6 +95,7 @@ class JointSpace:
         self.methods = methods
         self.input_shape = input_shape
         self.classes = classes
+        self._walk: _Walk | None = None
         for stage in stages:
             for kind in stage.kinds:
                 if UNITS.get(kind) is UNITS.get(CLASSIFIER):
@@ -181,23 +200,31 @@ class JointSpace:
             raise InvalidGenome(
                 f"the genome is of space {genome.space_id}, this is space {self.space_id}"
             )
-        questions = self._questions()
         answered = 0
         try:
-            choice = next(questions)
-            for path, pick in genome.picks:
-                if path != choice.path:
-                    raise InvalidGenome(f"the genome picks '{path}' where '{choice.path}' is asked")
-                if pick not in choice.options:
-                    raise InvalidGenome(f"'{path}': {pick!r} is none of {list(choice.options)}")
+            walk = self._walk_to(genome)
+            answered = len(walk.picks)
+            for path, pick in genome.picks[answered:]:
                 answered += 1
-                choice = questions.send(pick)
+                walk.answer(path, pick)
         except StopIteration as end:
             if answered < len(genome.picks):
                 path = genome.picks[answered][0]
                 raise InvalidGenome(f"the network is whole before the pick '{path}'") from end
             return None, end.value
-        return choice, None
+        self._walk = walk
+        return walk.choice, None
+
+    def _walk_to(self, genome: Genome) -> _Walk:
+        """The last walk, if the genome goes on with it: most are built pick by pick."""
+        walk, self._walk = self._walk, None
+        if walk is not None and walk.picks == genome.picks[: len(walk.picks)]:
+            return walk
+        questions = self._questions()
+        return _Walk(questions, next(questions))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_walk": None}
 
     def declared(self) -> tuple[Choice, ...]:
         """Every question that can come up, with the union of its options, in asking order."""

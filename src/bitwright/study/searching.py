@@ -38,7 +38,7 @@ def search(run: Run, space: JointSpace, spent: float) -> StoppedBy:
             run.store,
             executor,
             declared,
-            Pruning(at_work, run.store, run.folder),
+            Pruning(at_work, run.store.outcomes(), run.folder),
             spent,
             lookahead=lookahead(run.config),
             workers=run.config.workers,

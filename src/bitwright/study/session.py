@@ -128,7 +128,7 @@ def _carry_out(run: Run) -> StudyView:
         narrowed = filtered(taught.run)
         stopped = run_search(taught.run, narrowed.space, narrowed.seconds + taught.seconds)
         _set_state(run, "running", stopped)
-        prune(run.store, run.folder)
+        prune(run.store.outcomes(), run.folder)
         finish(run, narrowed.space)
         _set_state(run, "finished", stopped)
     except KeyboardInterrupt:

@@ -23,12 +23,12 @@ from bitwright.records import (
     outcome_from_json,
     outcome_to_json,
 )
+from bitwright.study.appending import Appender
 from bitwright.study.database import MEND, clear_errors, close, closing_on_error, connect
 from bitwright.study.trial import RECORD_KEY, trial_of
 
 if TYPE_CHECKING:
     from optuna.storages import RDBStorage
-    from sqlalchemy.orm import Session
 
 SCHEMA_KEY = "bitwright_schema"
 
@@ -42,8 +42,7 @@ class Store:
         self._place = place
         self._outcomes: list[Outcome] = []
         self._last_trial_id = -1
-        self._appending: int | None = None
-        self._guard_numbers()
+        self._appender = Appender(storage, study_id)
 
     @classmethod
     def open(cls, url: str, name: str) -> "Store":
@@ -75,17 +74,16 @@ class Store:
                 "rewards and metrics must be finite numbers"
             ) from error
         trial = trial_of(outcome_from_json(text), text, declared, self._place)
-        self._appending = outcome.number
         with clear_errors(self._place):
             try:
-                self._storage.create_new_trial(self._study_id, trial)
+                self._appender.append(trial, outcome.number)
+            except StoreError as error:
+                raise StoreError(f"{self._place}: {error}") from error
             except ValueError as error:  # Optuna's word for options that changed
                 raise StoreError(
                     f"{self._place}: trial {outcome.number} does not fit the stored ones "
                     f"({error}); the search space has changed: start a new study in another folder"
                 ) from error
-            finally:
-                self._appending = None
 
     def outcomes(self, after: int = 0) -> tuple[Outcome, ...]:
         """The outcomes numbered `after` or higher, in order; none is read twice."""
@@ -140,28 +138,6 @@ class Store:
                 f"{len(self._outcomes)}: trials are missing or doubled; {MEND}"
             )
         return outcome
-
-    def _guard_numbers(self) -> None:
-        """Let no trial be committed under another number than its outcome's.
-
-        Optuna numbers trials inside its own transaction: only there can a second writer be noticed
-        before anything is written.
-        """
-        import sqlalchemy
-
-        def check(session: "Session") -> None:
-            for row in session.dirty if self._appending is not None else ():
-                number = getattr(row, "number", self._appending)
-                if number != self._appending:
-                    raise StoreError(
-                        f"{self._place}: outcome {self._appending} would become trial {number}; "
-                        "either trials before it were left out, or another program writes this "
-                        "study: end it, then run again to go on from what is stored"
-                    )
-
-        sqlalchemy.event.listen(
-            self._storage.scoped_session.session_factory, "before_commit", check
-        )
 
 
 def _create(storage: "RDBStorage", name: str, place: str) -> int:

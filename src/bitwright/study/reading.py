@@ -8,13 +8,14 @@ from bitwright.control.converge import winner
 from bitwright.records import Outcome
 from bitwright.report.pareto import Direction, front
 from bitwright.study.documents import entry_from_json, rows_from_json, teacher_from_json
+from bitwright.study.snapshot import Snapshot
 from bitwright.study.store import Store
 from bitwright.study.view import Entry, SensitivityRow, StudyView
 
 COSTS = ("packed_bytes", "latency_ms", "bitops")
 
 
-def read(store: Store, name: str) -> StudyView:
+def read(store: Store | Snapshot, name: str) -> StudyView:
     """Everything the store knows of its study."""
     outcomes = store.outcomes()
     settings = str(store.get("settings") or "")

@@ -22,6 +22,7 @@ from bitwright.study.reading import read, unfiltered
 from bitwright.study.run import Run
 from bitwright.study.searching import search as run_search
 from bitwright.study.settings import check_unchanged
+from bitwright.study.snapshot import snapshot
 from bitwright.study.store import Store
 from bitwright.study.teaching import check_teacher, taught_candidates
 from bitwright.study.view import SensitivityRow, StoppedBy, StudyView
@@ -72,14 +73,21 @@ def view(study: Path | str) -> StudyView:
     if not written.exists() and path.suffix in STUDY_SUFFIXES:
         written = path
     storage = StudyConfig.read(written).storage if written.exists() else None
-    store = Store.open_existing(folder.url(storage), None if storage is None else folder.name)
-    try:
-        found = read(store, folder.name)
-    finally:
-        store.close()
+    found = _looked_at(folder, storage)
     if found.state == "running" and not folder.in_use():  # it was killed
         return dataclasses.replace(found, state="interrupted")
     return dataclasses.replace(found, at_work=folder.at_work())
+
+
+def _looked_at(folder: Folder, storage: str | None) -> StudyView:
+    looked = snapshot(folder.database) if storage is None else None
+    if looked is not None:
+        return read(looked, folder.name)
+    store = Store.open_existing(folder.url(storage), None if storage is None else folder.name)
+    try:
+        return read(store, folder.name)
+    finally:
+        store.close()
 
 
 @contextlib.contextmanager

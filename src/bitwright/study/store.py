@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
 SCHEMA_KEY = "bitwright_schema"
+RECORDS = (  # every trial's id, number and record, in order
+    "SELECT t.trial_id, t.number, a.value_json FROM trials t "
+    "LEFT JOIN trial_system_attributes a ON a.trial_id = t.trial_id AND a.key = :key "
+    "WHERE t.study_id = :study AND t.trial_id > :last ORDER BY t.trial_id"
+)
 
 
 class Store:
@@ -115,11 +120,7 @@ class Store:
     def _new_rows(self) -> list[tuple[int, int, str | None]]:
         import sqlalchemy
 
-        query = sqlalchemy.text(
-            "SELECT t.trial_id, t.number, a.value_json FROM trials t "
-            "LEFT JOIN trial_system_attributes a ON a.trial_id = t.trial_id AND a.key = :key "
-            "WHERE t.study_id = :study AND t.trial_id > :last ORDER BY t.trial_id"
-        )
+        query = sqlalchemy.text(RECORDS)
         values = {"key": RECORD_KEY, "study": self._study_id, "last": self._last_trial_id}
         with clear_errors(self._place), self._storage.engine.connect() as connection:
             return [(row[0], row[1], row[2]) for row in connection.execute(query, values)]

@@ -38,7 +38,8 @@ bench-controllers: setup ## Measure every controller on tables of trained networ
 	$(BIN)/python benchmarks/controllers.py report
 
 bench-distill: setup ## Measure what a teacher brings: half an hour on one core, goes on where it stopped
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/distill.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/distill.py --data digits
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/distill.py --data fashion-mnist
 
 bench-start: setup ## Measure how soon the program answers: two minutes, most of them to write the study
 	$(BIN)/python benchmarks/start.py

@@ -98,7 +98,7 @@ SETTINGS = {
             "candidate": TrainConfig(epochs=1, images=30000, batch=64, learning_rate=0.016),
             "final": TrainConfig(epochs=4, batch=128, learning_rate=0.016),
         },
-        {"candidate": 5, "final": 3},
+        {"candidate": 3, "final": 3},
     ),
 }
 SHIFT = 2  # pixels, in the comparison of answers for shifted images

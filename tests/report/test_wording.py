@@ -6,7 +6,7 @@ from bitwright.quant.spec import Method, Site
 from bitwright.records import Genome, UnitSpec
 from bitwright.report import wording
 from bitwright.report.metrics import ACCURACY, LATENCY, MACS, PACKED
-from bitwright.study.view import Entry
+from bitwright.study.view import Entry, TeacherEntry
 
 X = wording.TIMES
 UNITS = (
@@ -89,3 +89,13 @@ def test_what_is_known_by_its_import_path_goes_by_its_own_name():
     assert wording.unit_words(own)[0] == f"SQUEEZED 3{X}3"
     method = Method.parse("mine.transforms:Quantile:4")
     assert wording.method_words(method) == "4-bit Quantile, per channel"
+
+
+def test_a_teacher_is_told_in_one_line():
+    own = TeacherEntry("study", 0.931, UNITS, spent_seconds=64.4)
+    assert wording.teacher(own) == (
+        "teacher: the study's own network, c3:16 i5:32/2 max/2 out; 93.10 % held out; "
+        "64 s to prepare"
+    )
+    file = TeacherEntry("other.onnx", 0.95, spent_seconds=2)
+    assert wording.teacher(file) == "teacher: other.onnx; 95.00 % held out; 2 s to prepare"

@@ -164,12 +164,12 @@ def teacher(view: StudyView) -> str:
     entry = view.teacher
     if entry is None:
         return ""
-    pairs = [("Source", entry.source)]
+    pairs = [("Source", wording.teacher_source(entry))]
     if entry.units:
         pairs.append(("Structure", wording.structure(entry.units)))
     pairs += [
         (ACCURACY.title, ACCURACY.show(entry.accuracy)),
-        ("Time to train and ask it", f"{entry.spent_seconds:,.1f} s"),
+        ("Time to prepare it", f"{entry.spent_seconds:,.1f} s"),
     ]
     return facts(pairs)
 

@@ -131,12 +131,18 @@ def winner(view: StudyView) -> Entry | None:
     return view.final or view.best
 
 
+def teacher_source(entry: TeacherEntry) -> str:
+    """Where the teacher comes from: its file, or that the study trained it."""
+    return "the study's own network" if entry.source == "study" else entry.source
+
+
 def teacher(entry: TeacherEntry) -> str:
-    """Who taught, in half a sentence: "teacher: its own network, 93.10 % held out, 64 s"."""
-    own = entry.source == "study"
-    who = f"its own network, {structure(entry.units)}" if own else entry.source
-    spent = f"{entry.spent_seconds:,.0f} s to train and ask" if own else "asked"
-    return f"teacher: {who}; {100 * entry.accuracy:.2f} % held out; {spent}"
+    """Who taught, in one line: "teacher: the study's own network, ...; 93.10 % held out; ..."."""
+    made = f", {structure(entry.units)}" if entry.units else ""
+    return (
+        f"teacher: {teacher_source(entry)}{made}; {100 * entry.accuracy:.2f} % held out; "
+        f"{entry.spent_seconds:,.0f} s to prepare"
+    )
 
 
 def tally(outcomes: Sequence[Outcome]) -> str:

@@ -82,6 +82,14 @@ def test_who_learns_and_who_does_not(study: Config, tmp_path: Path, repeatable: 
     assert curves["nowhere"] != curves["final"]
 
 
+def test_workers_learn_from_the_same_teacher(
+    study: Config, tmp_path: Path, repeatable: Any
+) -> None:
+    alone = run(study(where="everywhere"), tmp_path / "a/study")
+    shared = run(study(where="everywhere", also={"workers": 2, "threads": 1}), tmp_path / "b/study")
+    assert whole(shared.outcomes, repeatable) == whole(alone.outcomes, repeatable)
+
+
 def test_sensitivity_is_measured_on_networks_that_learned_alike(
     study: Config, tmp_path: Path
 ) -> None:

@@ -42,7 +42,7 @@ class RecurrentSettings(Settings):
     hidden: int = Field(48, ge=1, le=1024)
     learning_rate: float = Field(0.01, gt=0, le=1)
     entropy: float = Field(0.1, ge=0)
-    baseline_decay: float = Field(0.9, ge=0, lt=1)
+    baseline_decay: float = Field(0.6, ge=0, lt=1)
     exploration: int = Field(8, ge=0)
     clip: float = Field(0.2, gt=0, lt=1)
     epochs: int = Field(2, ge=1)

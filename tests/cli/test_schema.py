@@ -85,6 +85,7 @@ def test_mistakes_do_not_pass(wrong: dict[str, Any]) -> None:
         study(space={"template": "tiny", "override": {"stem": {"width": 8}}}),
         {"data": "photos/", "space": "compact"},
         study(quantization={"weights": "lsq:4", "activations": ["lsq:8:tensor", "affine:4"]}),
+        study(quantization={"weights": "mine.transforms:Quantile:4:channel"}),
     ],
     ids=str,
 )

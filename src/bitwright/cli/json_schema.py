@@ -24,6 +24,7 @@ Schema = dict[str, Any]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 ROLE_KEYS: dict[str, Role] = {"weights": "weight", "activations": "activation"}
 OWN = r"^.+:[A-Za-z_]\w*$"  # one's own object, by its import path
+OWN_METHOD = r"[A-Za-z_][\w.]*:[A-Za-z_]\w*:[1-8]"  # the same, and a width
 
 
 def text() -> str:
@@ -66,7 +67,7 @@ def _method(role: Role) -> Schema:
     """A method such as lsq:4 or affine:8:tensor, of a width that the transform has in the role."""
     widths = {name: "".join(map(str, traits_of(name).bits(role))) for name in TRANSFORMS}
     methods = [f"{name}:[{digits}]" for name, digits in sorted(widths.items()) if digits]
-    names = "|".join((*methods, f"{FULL_PRECISION}:(16|32)"))
+    names = "|".join((*methods, f"{FULL_PRECISION}:(16|32)", OWN_METHOD))
     return {"type": "string", "pattern": rf"^({names})(:(tensor|channel))?$"}
 
 

@@ -175,11 +175,23 @@ def test_a_recipe_that_fails_in_the_worker_says_why():
     assert "recipe.value()" in str(caught.value.__cause__)
 
 
-def test_a_worker_that_dies_before_it_could_begin_is_no_trials_fault():
+def test_workers_that_die_before_they_can_begin_are_no_trials_fault():
     with executor(os.abort) as pool:
         pool.submit(scripted(0, "return"))
         with pytest.raises(WorkerError, match=r"killed by SIGABRT before it could begin.*__main__"):
             pool.wait()
+
+
+def test_one_worker_may_die_before_it_can_begin():
+    hearing = Hearing()
+    with executor(listener=hearing) as pool:
+        pool.submit(scripted(0, "return"))
+        pool._hand_out()
+        (victim,) = pool.pids
+        kill(victim)
+        assert pool.wait().state == "complete"
+        assert pool.pids != (victim,)
+    assert hearing.lost == []
 
 
 PROGRAM = """

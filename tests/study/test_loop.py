@@ -78,10 +78,16 @@ def test_every_iteration_is_a_batch_and_every_outcome_is_stored(store: Store) ->
     assert len({outcome.seed for outcome in outcomes}) == 15
 
 
-@pytest.mark.parametrize("lookahead", [0, 2])
 @pytest.mark.parametrize(
-    ("controller", "stop_at"),
-    [("random", 7), ("evolution", 0), ("evolution", 3), ("evolution", 14), ("recurrent", 7)],
+    ("controller", "stop_at", "lookahead"),
+    [
+        ("random", 7, 0),
+        ("evolution", 0, 0),
+        ("evolution", 3, 1),
+        ("evolution", 7, 2),
+        ("evolution", 14, 0),
+        ("recurrent", 7, 1),
+    ],
 )
 def test_wherever_it_was_stopped_it_ends_the_same(
     controller: str, stop_at: int, lookahead: int, store: Store, tmp_path: Path

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bitwright.errors import ConfigError
+from bitwright.study.folder import Folder
 from bitwright.study.session import run, view
 from bitwright.study.watch import Watcher
 
@@ -25,6 +26,16 @@ def children(process_id: int) -> list[int]:
             if parent == process_id and b"spawn_main" in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
     return found
+
+
+def busy_worker(process_id: int, folder: Path) -> int:
+    """A worker that trains just now: two trials at work say that both have begun."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for child in children(process_id) if len(Folder(folder).at_work()) > 1 else ():
+            if Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[0] == "R":
+                return child
+    raise AssertionError("no worker was ever at work")
 
 
 def gone(process_ids: list[int]) -> bool:
@@ -44,7 +55,7 @@ def outcomes(found: Any, repeatable: Any) -> list[Any]:
 def test_50_trials_are_25_and_kill_9_of_the_program_and_25_with_two_workers(
     program: Any, config: Any, repeatable: Any, tmp_path: Path
 ) -> None:
-    """And one worker gives them too, if it looks as far ahead."""
+    """One worker goes on with them, and gives them from the start, if it looks as far ahead."""
     changes: dict[str, Any] = {
         "search__controller": "evolution",
         "search__options": {"batch": 5, "population": 10, "tournament": 3},
@@ -61,23 +72,20 @@ def test_50_trials_are_25_and_kill_9_of_the_program_and_25_with_two_workers(
     assert gone(workers)
     assert 25 <= len(view(tmp_path / "runs/study").outcomes) < 50
 
-    ended = program.run("search", file, "--quiet")
-    assert ended.code == 0, ended.err
-    resumed = view(tmp_path / "runs/study")
-    alone = run(config(search__lookahead=1, **changes), tmp_path / "alone/study")
+    alone = config(search__lookahead=1, **changes)
+    resumed, whole = (run(alone, tmp_path / folder / "study") for folder in ("runs", "whole"))
     assert len(resumed.outcomes) == 50
-    assert outcomes(resumed, repeatable) == outcomes(alone, repeatable)
+    assert outcomes(resumed, repeatable) == outcomes(whole, repeatable)
 
 
 def test_a_killed_worker_costs_an_evaluation_and_a_pause_loses_nothing(
     program: Any, config: Any, repeatable: Any, tmp_path: Path
 ) -> None:
-    changes: dict[str, Any] = {"search__iterations": 6, "train__epochs": 10}
+    changes: dict[str, Any] = {"search__iterations": 6, "train__epochs": 15}
     file = program.study(workers=2, **changes)
     running = program.start("search", file)
     running.wait_for("trial 1: ")
-    victim = children(running.process.pid)[0]
-    os.kill(victim, signal.SIGKILL)
+    os.kill(busy_worker(running.process.pid, tmp_path / "runs/study"), signal.SIGKILL)
     running.wait_for("its worker was killed by SIGKILL (out of memory?); a trial is run again once")
     running.wait_for("trial 4: ")
     assert view(tmp_path / "runs/study").at_work
@@ -91,10 +99,11 @@ def test_a_killed_worker_costs_an_evaluation_and_a_pause_loses_nothing(
     half = view(tmp_path / "runs/study")
     assert (half.state, half.stopped_by, half.at_work) == ("interrupted", "user", ())
     assert 5 <= len(half.outcomes) < 12
-    assert sum(outcome.lost for outcome in half.outcomes) == 1
-
-    alone = config(search__lookahead=1, **changes)
-    resumed, whole = (run(alone, tmp_path / folder / "study") for folder in ("runs", "whole"))
+    resumed = run(config(workers=2, **changes), tmp_path / "runs/study")
+    whole = run(config(search__lookahead=1, **changes), tmp_path / "whole/study")
+    assert (
+        sum(outcome.lost for outcome in resumed.outcomes) <= 1
+    )  # 0: it was redone after the pause
     assert [(o.genome, o.reward) for o in resumed.outcomes] == [
         (o.genome, o.reward) for o in whole.outcomes
     ]
@@ -130,14 +139,12 @@ def test_a_final_training_pauses_after_an_epoch_and_goes_on(config: Any, tmp_pat
     assert resumed.final.curve == whole.final.curve
 
 
-def test_workers_may_change_while_the_search_stays_the_same(config: Any, tmp_path: Path) -> None:
+def test_the_lookahead_may_not_change_even_with_the_workers(config: Any, tmp_path: Path) -> None:
     run(config(search__lookahead=1), tmp_path / "study")
     with pytest.raises(ConfigError, match=r"search.lookahead = 1, now it is 2"):
         run(config(workers=2, search__lookahead=2), tmp_path / "study")
     with pytest.raises(ConfigError, match=r"search.lookahead = 1, now it is 0"):
         run(config(), tmp_path / "study")
-    again = run(config(workers=2, search__iterations=3), tmp_path / "study")
-    assert len(again.outcomes) == 6
 
 
 def test_every_candidate_may_run_out_of_time(config: Any, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from bitwright.execute.shared import Reducer, Shared, SharedFile
 from bitwright.execute.worker import Done, Message, Ready, Step, Trouble, work
 from bitwright.records import Outcome, State
 
-MOST_LOSSES = 2  # of one trial
+MOST_LOSSES = 2  # of one trial; and of workers one after the other that die before they can begin
 GRACE = 1.1  # times the limit, and
 GRACE_S = 10.0  # seconds more: until a worker that does not end its trial itself is killed
 
@@ -81,6 +81,7 @@ class ProcessExecutor(Executor):
         self._waiting: deque[Job] = deque()
         self._finished: deque[Outcome] = deque()
         self._losses: dict[int, int] = {}
+        self._false_starts = 0
         self._held = False
 
     @property
@@ -171,6 +172,7 @@ class ProcessExecutor(Executor):
         match message:
             case Ready():
                 worker.ready = True
+                self._false_starts = 0
             case Step(done, total, loss) if worker.job is not None:
                 self._listener.trial_progress(worker.job, done, total, loss)
             case Done(outcome):
@@ -186,11 +188,7 @@ class ProcessExecutor(Executor):
         code = worker.end()
         job, death = worker.job, _death(code)
         if not worker.ready:
-            raise WorkerError(
-                f"a worker process {death} before it could begin; look above for what it said. "
-                "A program that runs a study with workers must do so under "
-                "`if __name__ == '__main__':`"
-            )
+            self._start_again(death)
         if job is None:
             return
         lost = self._losses[job.number] = self._losses.get(job.number, 0) + 1
@@ -200,6 +198,16 @@ class ProcessExecutor(Executor):
         else:
             reason = f"its worker process {death}, for the second time"
             self._finished.append(self._given_up(worker, job, "failed", reason))
+
+    def _start_again(self, death: str) -> None:
+        """What killed one worker may spare the next; WorkerError if it does not."""
+        self._false_starts += 1
+        if self._false_starts == MOST_LOSSES:
+            raise WorkerError(
+                f"a worker process {death} before it could begin, and so did the one before it; "
+                "look above for what they said. A program that runs a study with workers must do "
+                "so under `if __name__ == '__main__':`"
+            )
 
     def _end_hung(self, worker: _Worker) -> None:
         if worker.job is None or self._limit_s is None:

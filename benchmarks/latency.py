@@ -35,11 +35,11 @@ from bitwright.records import Blueprint
 from bitwright.space.joint import expand
 
 RESULT = Path(__file__).parent / "results" / "latency.json"
-POLICIES = {
-    "w8a8": ("lsq:8", "lsq:8"),
-    "w4a8": ("lsq:4", "lsq:8"),
-    "w2a8": ("lsq:2", "lsq:8"),
-    "w4a4": ("lsq:4", "lsq:4"),
+POLICIES = {  # steps from the largest magnitude: without training, learned ones start too coarse
+    "w8a8": ("uniform:8", "uniform:8"),
+    "w4a8": ("uniform:4", "uniform:8"),
+    "w2a8": ("uniform:2", "uniform:8"),
+    "w4a4": ("uniform:4", "uniform:4"),
 }
 NETWORKS: dict[str, Callable[[str, str], Blueprint]] = {
     "resnet8": networks.resnet8,

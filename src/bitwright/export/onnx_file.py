@@ -5,7 +5,6 @@ and ends in QuantizeLinear; ONNX Runtime fuses the three to one integer kernel. 
 bits and are widened to int8 by operators that it folds away when it loads the file.
 """
 
-import string
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,9 +17,10 @@ from onnx import TensorProto, helper
 from bitwright._version import __version__
 from bitwright.errors import ExportError
 from bitwright.export import reference
-from bitwright.export.integer import Array, Grid, IntegerModel, Layer
+from bitwright.export.integer import Grid, IntegerModel, Layer
 from bitwright.export.names import INPUT, OUTPUT
-from bitwright.export.packing import pack_fields, to_fields
+from bitwright.export.onnx_nodes import Nodes
+from bitwright.export.onnx_weights import stored_codes
 from bitwright.export.widths import widths
 
 OPSET, IR_VERSION = 25, 13  # the first that know INT2
@@ -68,14 +68,12 @@ class _Codes(NamedTuple):
 
 
 class _Writer:
-    """Appends one layer's nodes after the other's; equal constants are stored once."""
+    """Appends one layer's nodes after the other's."""
 
     def __init__(self, model: IntegerModel) -> None:
         self._model = model
-        self._nodes: list[onnx.NodeProto] = []
-        self._constants: dict[tuple[Any, ...], onnx.TensorProto] = {}
+        self._nodes = Nodes()
         self._reals: dict[_Codes, str] = {}
-        self._names = 0
         self._widths = widths(model.graph) if _can_widen(model) else {}
         self._codes = {model.graph.input.name: self._image()}
 
@@ -86,8 +84,8 @@ class _Writer:
         more = self._channels(node.name) - node.shape[0]
         if not more:
             return codes
-        ends = self._constant(np.array([0, 0, 0, 0, 0, more, 0, 0]))
-        return codes._replace(name=self._node("Pad", codes.name, ends, codes.zero_point))
+        ends = self._nodes.constant(np.array([0, 0, 0, 0, 0, more, 0, 0]))
+        return codes._replace(name=self._nodes.add("Pad", codes.name, ends, codes.zero_point))
 
     def _channels(self, name: str) -> int:
         """The channels that a layer's output has in the file."""
@@ -98,15 +96,15 @@ class _Writer:
         graph, last = self._model.graph, self._model.layers[-1]
         if last.output is not None:
             self._real(last.node.name)
-        self._nodes[-1].output[0] = OUTPUT
+        self._nodes.made[-1].output[0] = OUTPUT
         images: list[str | int | None] = ["N", *graph.input.shape]
         logits: list[str | int | None] = ["N", *graph.output.shape]
         return helper.make_graph(
-            self._nodes,
+            self._nodes.made,
             "bitwright",
             [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, images)],
             [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, logits)],
-            list(self._constants.values()),
+            self._nodes.constants,
         )
 
     def append(self, layer: Layer) -> None:
@@ -125,7 +123,7 @@ class _Writer:
             return
         codes = self._quantize(real, node.name, layer.output)
         if node.op == "global_average_pool":
-            codes = codes._replace(name=self._node("Flatten", codes.name))
+            codes = codes._replace(name=self._nodes.add("Flatten", codes.name))
         self._codes[node.name] = codes
 
     def _operator(self, layer: Layer) -> str:
@@ -136,23 +134,23 @@ class _Writer:
             case "linear":
                 return self._linear(layer)
             case "add":
-                return self._node("Add", *map(self._real, node.inputs))
+                return self._nodes.add("Add", *map(self._real, node.inputs))
             case "multiply":
                 gate = self._as_map(node.inputs[1])
-                return self._node("Mul", self._real(node.inputs[0]), self._dequantize(gate))
+                return self._nodes.add("Mul", self._real(node.inputs[0]), self._dequantize(gate))
             case "average_pool":
                 return self._means(layer)
             case "global_average_pool":
                 self._check_mean(layer)
-                return self._node("GlobalAveragePool", self._real(node.inputs[0]))
+                return self._nodes.add("GlobalAveragePool", self._real(node.inputs[0]))
             case _:
                 raise ExportError(f"layer '{node.name}': no ONNX form for '{node.op}'")
 
     def _as_map(self, source: str) -> _Codes:
         """The codes (N, C) of a gate as (N, C, 1, 1)."""
         codes = self._codes[source]
-        axes = self._constant(np.array([2, 3]))
-        return codes._replace(name=self._node("Unsqueeze", codes.name, axes))
+        axes = self._nodes.constant(np.array([2, 3]))
+        return codes._replace(name=self._nodes.add("Unsqueeze", codes.name, axes))
 
     def _check_mean(self, layer: Layer) -> None:
         """ExportError where the mean's rescale leaves what QLinearGlobalAveragePool computes."""
@@ -169,19 +167,21 @@ class _Writer:
         """Means of windows as a convolution with ones, which runs several times faster."""
         node, channels = layer.node, self._channels(layer.node.name)
         one, scale = np.ones((1, 1, 1, 1), np.int8), np.array(1 / node.kernel**2, np.float32)
-        shape = self._constant(np.array([channels, 1, node.kernel, node.kernel]))
-        ones = self._node("Expand", self._constant(one), shape)
-        weights = self._node("DequantizeLinear", ones, self._constant(scale))
+        shape = self._nodes.constant(np.array([channels, 1, node.kernel, node.kernel]))
+        ones = self._nodes.add("Expand", self._nodes.constant(one), shape)
+        weights = self._nodes.add("DequantizeLinear", ones, self._nodes.constant(scale))
         strides = [node.stride] * 2
         image = self._real(node.inputs[0])
-        return self._node("Conv", image, weights, strides=strides, group=channels)
+        return self._nodes.add("Conv", image, weights, strides=strides, group=channels)
 
     def _max_pool(self, layer: Layer) -> None:
         # On the codes themselves: order is all that it needs.
         node = layer.node
         codes = self._codes[node.inputs[0]]
         window = {"kernel_shape": [node.kernel] * 2, "strides": [node.stride] * 2}
-        self._codes[node.name] = codes._replace(name=self._node("MaxPool", codes.name, **window))
+        self._codes[node.name] = codes._replace(
+            name=self._nodes.add("MaxPool", codes.name, **window)
+        )
 
     def _conv(self, layer: Layer) -> str:
         node = layer.node
@@ -193,14 +193,14 @@ class _Writer:
         if node.groups > 1:
             attributes["group"] = self._channels(node.name)
         image, weights, bias = self._operands(layer, self._codes[node.inputs[0]])
-        return self._node("Conv", image, weights, bias, **attributes)
+        return self._nodes.add("Conv", image, weights, bias, **attributes)
 
     def _linear(self, layer: Layer) -> str:
         source = layer.node.inputs[0]
         codes = self._codes[source]
         if len(self._model.graph.node(source).shape) > 1:
-            codes = codes._replace(name=self._node("Flatten", codes.name))
-        return self._node("Gemm", *self._operands(layer, codes), transB=1)
+            codes = codes._replace(name=self._nodes.add("Flatten", codes.name))
+        return self._nodes.add("Gemm", *self._operands(layer, codes), transB=1)
 
     def _operands(self, layer: Layer, codes: _Codes) -> tuple[str, str, str]:
         """The real input, weights and bias of a convolution or linear layer."""
@@ -211,32 +211,35 @@ class _Writer:
         scales = _positive(grid.scale, layer.node.name)
         if scales.ndim:
             scales = np.pad(scales, (0, more), constant_values=1)
-        scale = self._constant(scales)
+        scale = self._nodes.constant(scales)
         stored, zero_point = self._weights(layer)
-        weights = self._node("DequantizeLinear", stored, scale, *zero_point, **axis)
+        weights = self._nodes.add("DequantizeLinear", stored, scale, *zero_point, **axis)
         # The fusion asks for exactly this scale; the product is folded, so it takes no room.
-        product = self._node("Mul", scale, codes.scale)
-        bias = self._node(
-            "DequantizeLinear", self._constant(np.pad(kernel.bias, (0, more))), product, **axis
+        product = self._nodes.add("Mul", scale, codes.scale)
+        bias = self._nodes.add(
+            "DequantizeLinear",
+            self._nodes.constant(np.pad(kernel.bias, (0, more))),
+            product,
+            **axis,
         )
         return self._dequantize(codes), weights, bias
 
     def _weights(self, layer: Layer) -> tuple[str, list[str]]:
         """The names of the layer's int8 codes and of their zero point, where they need one."""
         codes = layer.kernel.codes
-        name = self._codes_at_their_bits(layer)
+        name = stored_codes(self._nodes, layer.kernel.codes, layer.kernel.grid)
         zero_point = _int8(layer.kernel.grid.zero_point, layer.node.name)
         by_channel = zero_point.reshape(-1, *[1] * (codes.ndim - 1))
         if zero_point.any() and np.abs(codes - by_channel.astype(np.int16)).max() <= 127:
             # Zero points that differ by channel make QLinearConv 14 times slower: take them off.
-            name = self._node("Sub", name, self._constant(by_channel))
+            name = self._nodes.add("Sub", name, self._nodes.constant(by_channel))
             zero_point = np.zeros_like(zero_point)
         name = self._widened(name, layer, zero_point)
         if zero_point.ndim:
             zero_point = np.pad(zero_point, (0, self._channels(layer.node.name) - len(codes)))
         # ONNX Runtime fuses Gemm only if its weights name their zero point, Conv without it too.
         if zero_point.any() or layer.node.op == "linear":
-            return name, [self._constant(zero_point, shared=False)]
+            return name, [self._nodes.constant(zero_point, shared=False)]
         return name, []
 
     def _widened(self, name: str, layer: Layer, zero_point: npt.NDArray[np.int8]) -> str:
@@ -250,93 +253,44 @@ class _Writer:
             return name
         by_pixel = node.op == "linear" and len(source.shape) > 1
         if by_pixel:
-            grouped = self._constant(np.array([shape[0], source.shape[0], -1]))
-            name, shape = self._node("Reshape", name, grouped), (*shape, 1)
-        ends = self._constant(np.array([0] * len(shape) + more + [0] * (len(shape) - 2)))
-        zero = self._constant(zero_point.reshape(-1)[:1].reshape(()))
-        name = self._node("Pad", name, ends, zero)
+            grouped = self._nodes.constant(np.array([shape[0], source.shape[0], -1]))
+            name, shape = self._nodes.add("Reshape", name, grouped), (*shape, 1)
+        ends = self._nodes.constant(np.array([0] * len(shape) + more + [0] * (len(shape) - 2)))
+        zero = self._nodes.constant(zero_point.reshape(-1)[:1].reshape(()))
+        name = self._nodes.add("Pad", name, ends, zero)
         if by_pixel:
-            name = self._node("Reshape", name, self._constant(np.array([shape[0] + more[0], -1])))
+            name = self._nodes.add(
+                "Reshape", name, self._nodes.constant(np.array([shape[0] + more[0], -1]))
+            )
         return name
-
-    def _codes_at_their_bits(self, layer: Layer) -> str:
-        """The name of the layer's int8 codes as its grid has them, stored at their bits."""
-        codes, grid = layer.kernel.codes, layer.kernel.grid
-        fields = to_fields(codes, grid)  # also proves that every code is a level of the grid
-        if grid.bits == 8:
-            return self._constant(codes, shared=False)
-        if grid.levels is not None and grid.uneven:
-            if -(-codes.size * grid.bits // 8) + grid.levels.size >= codes.size:
-                return self._constant(codes, shared=False)
-            return self._looked_up(fields, grid, grid.levels.astype(np.int8))
-        if grid.bits == 4 and grid.low >= -8 and grid.high <= 7:
-            stored = self._packed(codes, TensorProto.INT4, 4)
-            return self._node("Cast", stored, to=TensorProto.INT8)
-        if grid.bits == 2 and grid.low >= -2 and grid.high <= 1:
-            stored = self._packed(codes, TensorProto.INT2, 2)
-            return self._node("Cast", stored, to=TensorProto.INT8)
-        counts = self._unpacked(fields, grid.bits, grid.gap)
-        whole = self._node("Add", counts, self._constant(np.array(grid.low, np.int32)))
-        return self._node("Cast", whole, to=TensorProto.INT8)
-
-    def _looked_up(
-        self, fields: npt.NDArray[np.uint8], grid: Grid, levels: npt.NDArray[np.int8]
-    ) -> str:
-        """Codes as their levels' numbers and a table, one for all channels or one for each."""
-        table = self._constant(levels)
-        kind = {4: TensorProto.UINT4, 2: TensorProto.UINT2}.get(grid.bits)
-        if kind is None:
-            numbers = self._unpacked(fields, grid.bits, 1)
-        else:
-            stored = self._packed(fields, kind, grid.bits)
-            numbers = self._node("Cast", stored, to=TensorProto.INT32)
-        if levels.ndim == 1:
-            return self._node("Gather", table, numbers)
-        rows = self._node("Reshape", numbers, self._constant(np.array([len(fields), -1])))
-        found = self._node("GatherElements", table, rows, axis=1)
-        return self._node("Reshape", found, self._constant(np.array(fields.shape)))
-
-    def _unpacked(self, fields: npt.NDArray[np.uint8], bits: int, gap: int) -> str:
-        """Numbers (int32) of any width, `gap` for each count: a stream of bits times their values.
-
-        ONNX has types of 2, 4 and 8 bits only.
-        """
-        stream = np.frombuffer(pack_fields(fields, bits), np.uint8).reshape(-1, 1)
-        places = self._constant(np.arange(8, dtype=np.uint8))
-        shifted = self._node("BitShift", self._constant(stream), places, direction="RIGHT")
-        planes = self._node("BitwiseAnd", shifted, self._constant(np.array(1, np.uint8)))
-        count = fields.size * bits
-        if count % 8:
-            flat = self._node("Reshape", planes, self._constant(np.array([-1])))
-            ends = self._constant(np.array([0])), self._constant(np.array([count]))
-            planes = self._node("Slice", flat, *ends)
-        shape = self._constant(np.array([*fields.shape, bits]))
-        values = self._constant(gap << np.arange(bits, dtype=np.uint8))
-        return self._node("MatMulInteger", self._node("Reshape", planes, shape), values)
 
     def _quantize(self, real: str, name: str, grid: Grid) -> _Codes:
         scale, zero_point = self._grid(name, grid)
-        codes = self._node("QuantizeLinear", real, scale, zero_point)
+        codes = self._nodes.add("QuantizeLinear", real, scale, zero_point)
         if grid.uneven:
             return _Codes(self._on_levels(codes, name, grid), scale, zero_point)
         # Narrow grids by integer Min: a float Clip would keep the layers around it in float.
         if grid.high < 255:
-            codes = self._node("Min", codes, self._constant(np.array(grid.high, np.uint8)))
+            codes = self._nodes.add(
+                "Min", codes, self._nodes.constant(np.array(grid.high, np.uint8))
+            )
         if grid.low > 0:
-            codes = self._node("Max", codes, self._constant(np.array(grid.low, np.uint8)))
+            codes = self._nodes.add(
+                "Max", codes, self._nodes.constant(np.array(grid.low, np.uint8))
+            )
         return _Codes(codes, scale, zero_point)
 
     def _on_levels(self, codes: str, name: str, grid: Grid) -> str:
         """A layer's codes moved to their levels; the table clips as well."""
         clipped = np.clip(np.arange(256), grid.low, grid.high)
-        table = self._constant(grid.on_level(clipped).astype(np.uint8))
+        table = self._nodes.constant(grid.on_level(clipped).astype(np.uint8))
         # Flat, by GatherElements: on codes of one byte Gather takes seven times as long.
-        flat = self._node("Reshape", codes, self._constant(np.array([-1])))
-        numbers = self._node("Cast", flat, to=TensorProto.INT32)
-        found = self._node("GatherElements", table, numbers)
+        flat = self._nodes.add("Reshape", codes, self._nodes.constant(np.array([-1])))
+        numbers = self._nodes.add("Cast", flat, to=TensorProto.INT32)
+        found = self._nodes.add("GatherElements", table, numbers)
         inner = self._model.graph.node(name).shape[1:]
-        shape = self._constant(np.array([-1, self._channels(name), *inner]))
-        return self._node("Reshape", found, shape)
+        shape = self._nodes.constant(np.array([-1, self._channels(name), *inner]))
+        return self._nodes.add("Reshape", found, shape)
 
     def _grid(self, name: str, grid: Grid) -> tuple[str, str]:
         """The names of an activation grid's scale and zero point."""
@@ -352,7 +306,7 @@ class _Writer:
                 "do not fit uint8; choose an activation method of at most 8 bits"
             )
         scale = _positive(grid.scale.reshape(()), name)
-        return self._constant(scale), self._constant(zero_point.astype(np.uint8))
+        return self._nodes.constant(scale), self._nodes.constant(zero_point.astype(np.uint8))
 
     def _real(self, name: str) -> str:
         """The name of a layer's output as real numbers."""
@@ -360,47 +314,8 @@ class _Writer:
 
     def _dequantize(self, codes: _Codes) -> str:
         if codes not in self._reals:
-            self._reals[codes] = self._node("DequantizeLinear", *codes)
+            self._reals[codes] = self._nodes.add("DequantizeLinear", *codes)
         return self._reals[codes]
-
-    def _node(self, operator: str, *inputs: str, **attributes: Any) -> str:
-        """Adds an operator; returns the name of its result."""
-        result = self._name()
-        self._nodes.append(helper.make_node(operator, inputs, [result], **attributes))
-        return result
-
-    def _constant(self, values: Array, *, shared: bool = True) -> str:
-        """The name of a constant; equal ones are one, unless `shared` is False.
-
-        ONNX Runtime's exact mode (session.x64quantprecision) rewrites int8 weights and their zero
-        points, and fails on those that two layers share.
-        """
-        kind = helper.np_dtype_to_tensor_dtype(values.dtype)
-        owner = None if shared else len(self._constants)
-        return self._stored(values.tobytes(), kind, values.shape, owner)
-
-    def _packed(self, values: npt.NDArray[Any], kind: int, bits: int) -> str:
-        """The name of a constant of which the lowest bits are stored."""
-        return self._stored(pack_fields(values.view(np.uint8), bits), kind, values.shape)
-
-    def _stored(
-        self, data: bytes, kind: int, shape: tuple[int, ...], owner: int | None = None
-    ) -> str:
-        key = (data, kind, shape, owner)
-        if key not in self._constants:
-            self._constants[key] = helper.make_tensor(self._name(), kind, shape, data, raw=True)
-        return self._constants[key].name
-
-    def _name(self) -> str:
-        """A new name, as short as can be: letters only."""
-        number, name = self._names, ""
-        self._names += 1
-        while True:
-            number, letter = divmod(number, len(string.ascii_letters))
-            name = string.ascii_letters[letter] + name
-            if number == 0:
-                return name
-            number -= 1
 
 
 def _can_widen(model: IntegerModel) -> bool:

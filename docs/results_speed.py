@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 STEP = ROOT / "benchmarks/results/qat-step.json"
 LATENCY = ROOT / "benchmarks/results/latency.json"
 PAGE = ROOT / "docs/results.md"
+NOT_RUN = "`make bench-{}` has not been run to its end on this version."
 BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
 
 
@@ -23,12 +24,10 @@ def found(path: Path) -> dict[str, Any]:
 def block(step: Mapping[str, Any], latency: Mapping[str, Any]) -> str:
     """The section: the training step, its accuracy, and the latency of exported files."""
     parts = [BEGIN]
-    if "step" in step:
-        parts += _step(step["step"])
-    if "fast_minus_exact_points" in step.get("accuracy", {}):
-        parts.append(_accuracy(step["accuracy"]))
-    if latency:
-        parts += _latency(latency)
+    parts += _step(step["step"]) if "step" in step else [NOT_RUN.format("qat-step")]
+    whole = "fast_minus_exact_points" in step.get("accuracy", {})
+    parts.append(_accuracy(step["accuracy"]) if whole else NOT_RUN.format("qat-accuracy"))
+    parts += _latency(latency) if latency else [NOT_RUN.format("latency")]
     return "\n\n".join([*parts, END])
 
 

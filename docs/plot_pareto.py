@@ -17,8 +17,8 @@ DOCS = Path(__file__).parent
 RESULTS = DOCS.parent / "benchmarks/results/fashion-mnist-demo.json"
 PICTURE = DOCS / "pareto.svg"
 
-WIDTH, HEIGHT = 760, 440
-LEFT, RIGHT, TOP, BOTTOM = 70, 30, 56, 60
+WIDTH, HEIGHT = 760, 470
+LEFT, RIGHT, TOP, BOTTOM = 70, 30, 56, 90
 BLUE, GREEN, RED, BLACK, GREY = "#0072B2", "#009E73", "#D55E00", "#222222", "#DDDDDD"
 DIAMOND = "M0,-8 L8,0 L0,8 L-8,0 Z"
 STAR = (
@@ -109,7 +109,7 @@ def _frame(x: Axis, y: Axis) -> Iterator[str]:
             f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{tick:g} kB</text>'
         )
     yield (
-        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 14}" text-anchor="middle">'
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - BOTTOM + 42}" text-anchor="middle">'
         "packed size (smaller is better)</text>"
     )
 
@@ -127,14 +127,13 @@ def _front(trials: Sequence[Point], x: Axis, y: Axis) -> str:
 
 
 def _marks(marks: Sequence[tuple[str, Point, str, str]], x: Axis, y: Axis) -> Iterator[str]:
-    """The two networks, and what they are in the corner where no good network lies."""
-    for row, (name, point, shape, colour) in enumerate(marks):
+    """The two networks, and below the picture what they are."""
+    for column, (name, point, shape, colour) in enumerate(marks):
         yield _placed(shape, colour, x.at(point[0]), y.at(point[1]))
-        up = HEIGHT - BOTTOM - 24 * (len(marks) - row) + 4
-        yield _placed(shape, colour, WIDTH - RIGHT - 250, up)
+        across, up = LEFT + 90 + 300 * column, HEIGHT - 20
+        yield _placed(shape, colour, across, up)
         yield (
-            f'<text x="{WIDTH - RIGHT - 232}" y="{up + 5}" font-weight="bold" fill="{colour}" '
-            'stroke="white" stroke-width="4" paint-order="stroke">'
+            f'<text x="{across + 18}" y="{up + 5}" font-weight="bold" fill="{colour}">'
             f"{escape(name)}: {point[1]:.2f} %, {point[0]:.1f} kB</text>"
         )
 

@@ -36,6 +36,7 @@ bench-controllers: setup ## Measure every controller on tables of trained networ
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/controllers.py run
 	$(BIN)/python benchmarks/controllers.py report
+	$(BIN)/python docs/results_controllers.py
 
 bench-distill: setup ## Measure what a teacher brings: half an hour on one core, goes on where it stopped
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/distill.py --data digits

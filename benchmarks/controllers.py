@@ -2,7 +2,8 @@
 
     make bench-controllers                              # with BITWRIGHT_DATA set to the data folder
     .venv/bin/python benchmarks/controllers.py run --data FOLDER --tables device --seeds 10
-    .venv/bin/python benchmarks/controllers.py report   # the result file, the figure, the page
+    .venv/bin/python benchmarks/controllers.py report   # writes results/controllers.json
+    .venv/bin/python docs/results_controllers.py        # the page's section and its figure
 
 50 seeds, 200 evaluations each, on the tables of nas_tables.py. Controllers have the product's
 defaults; what differs from them stands in CONTENDERS. `optuna TPE` and `optuna NSGA-II` run
@@ -21,9 +22,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
-import controllers_report
 import numpy as np
 import optuna
+from controllers_summary import summary
 from nas_tables import TABLES, TITLES, Table
 
 from bitwright.control.base import make
@@ -32,6 +33,7 @@ from bitwright.records import Choice, Genome, Pick
 from bitwright.seeds import derive, generator
 
 HERE = Path(__file__).parent
+RESULT = HERE / "results" / "controllers.json"
 RUNS = HERE.parent / "runs" / "controllers.jsonl"
 SEEDS, BUDGET = 50, 200
 Rewards = list[float]  # of every evaluation, in order
@@ -68,7 +70,7 @@ class Native:
     """An Optuna sampler in Optuna's own loop."""
 
     sampler: Callable[[int], optuna.samplers.BaseSampler]
-    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # Optuna's defaults
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)  # none: its defaults
 
     def run(self, table: Table, seed: int) -> Rewards:
         """The rewards of one search."""
@@ -96,7 +98,6 @@ CONTENDERS: dict[str, Contender | Native] = {
     "nsga": Contender("nsga"),
     "recurrent": Contender("recurrent"),
     "recurrent PPO": Contender("recurrent", {"algorithm": "ppo"}),
-    "optuna:tpe": Contender("optuna:tpe"),
     "optuna TPE": Native(lambda seed: optuna.samplers.TPESampler(seed=seed)),
     "optuna NSGA-II": Native(lambda seed: optuna.samplers.NSGAIISampler(seed=seed)),
 }
@@ -149,7 +150,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def report(path: Path) -> None:
-    """Writes what the runs come to."""
+    """Writes the result file: what the runs so far come to."""
     regrets: dict[tuple[str, str], dict[int, Any]] = {}
     for record in records(path):
         reached = np.maximum.accumulate(record["rewards"])
@@ -166,7 +167,9 @@ def report(path: Path) -> None:
         "seeds": SEEDS,
         "options": {name: dict(one.options) for name, one in CONTENDERS.items()},
     }
-    controllers_report.write(controllers_report.summary(ordered, TITLES, about))
+    RESULT.parent.mkdir(exist_ok=True)
+    text = json.dumps(summary(ordered, TITLES, about), indent=1)
+    RESULT.write_text(f"{text}\n", encoding="utf-8")
 
 
 def main() -> None:

@@ -189,9 +189,9 @@ TABLES: dict[str, Callable[[Path], Table]] = {
 
 
 TITLES = {
-    "accuracy": "structure; accuracy alone",
-    "device": "structure x quantization; accuracy within a latency",
-    "mixed_bits": "a pool of structure x bits; accuracy within a size",
+    "accuracy": "Structure; accuracy alone",
+    "device": "Structure x quantization; accuracy within a latency",
+    "mixed_bits": "A pool of structure x bits; accuracy within a size",
 }
 
 

@@ -26,7 +26,18 @@ ENTRY = {
     *("accuracy", "test_accuracy", "latency_ms", "packed_bytes", "file_bytes", "macs", "bitops"),
     *("peak_activation_bytes", "reward", "genome", "policy", "model"),
 }
-TOP = {"study", "state", "stopped_by", "trials", "best", "final", "baseline", "pareto"}
+TOP = {
+    "study",
+    "state",
+    "stopped_by",
+    "trials",
+    "at_work",
+    "best",
+    "final",
+    "baseline",
+    "teacher",
+    "pareto",
+}
 
 Call = Callable[..., tuple[str, str]]
 
@@ -117,9 +128,11 @@ def test_show_json_of_a_study_without_trials(call: Call) -> None:
         "state": "interrupted",
         "stopped_by": None,
         "trials": {"complete": 0, "infeasible": 0, "failed": 0},
+        "at_work": [],
         "best": None,
         "final": None,
         "baseline": None,
+        "teacher": None,
         "pareto": [],
     }
     assert "empty" in call("show", "runs/empty")[0]

@@ -26,6 +26,7 @@ def test_one_object_with_the_promised_keys(view):
         "state",
         "stopped_by",
         "trials",
+        "at_work",
         "best",
         "final",
         "baseline",

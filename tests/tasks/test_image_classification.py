@@ -75,10 +75,12 @@ def test_images_are_changed_where_the_study_and_the_caller_ask_for_it() -> None:
     digits = task(shift=2)
     part = Part.of(digits.data.train, CPU)
     drawn = [
-        next(iter(digits.batches(part, 64, torch.Generator().manual_seed(5), augment=augment)))[0]
+        next(
+            iter(digits.batches(part, 64, torch.Generator().manual_seed(5), augment=augment))
+        ).inputs
         for augment in (True, False)
     ]
-    plain = next(iter(task().batches(part, 64, torch.Generator().manual_seed(5))))[0]
+    plain = next(iter(task().batches(part, 64, torch.Generator().manual_seed(5)))).inputs
     assert torch.equal(drawn[1], plain)
     assert not torch.equal(drawn[0], plain)
 

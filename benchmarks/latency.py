@@ -9,6 +9,7 @@ sides run in the product's own session; the float file takes images already norm
 """
 
 import argparse
+import functools
 import json
 import statistics
 import tempfile
@@ -43,8 +44,10 @@ POLICIES = {  # steps from the largest magnitude: without training, learned ones
 }
 NETWORKS: dict[str, Callable[[str, str], Blueprint]] = {
     "resnet8": networks.resnet8,
-    "ds-cnn": networks.ds_cnn,
-    "mobilenet": networks.mobilenet,
+    "ds-cnn small": networks.ds_cnn,
+    "ds-cnn medium": functools.partial(networks.ds_cnn, width=172),
+    "mobilenet x 0.25": networks.mobilenet,
+    "mobilenet x 0.5": functools.partial(networks.mobilenet, width=0.5),
     "hand-made baseline": networks.hand_made,
     "digits": networks.digits,
     "squeeze-excite": networks.squeezed,

@@ -22,20 +22,22 @@ def resnet8(weight: str, activation: str) -> Blueprint:
     return stack(units, (3, 32, 32), 10, weight, activation)
 
 
-def mobilenet(weight: str, activation: str) -> Blueprint:
-    """The MobileNetV1 x 0.25 of MLPerf Tiny (arXiv 1704.04861), 96x96; 7.5 million MACs."""
-    units: list[Unit] = [("conv", {"width": 8, "stride": 2})]
-    widths = (16, 32, 32, 64, 64, *(128,) * 6, 256, 256)
-    for index, width in enumerate(widths):
+def mobilenet(weight: str, activation: str, *, width: float = 0.25) -> Blueprint:
+    """MobileNetV1 (arXiv 1704.04861) for two classes at 96x96; x 0.25 is that of MLPerf Tiny."""
+    units: list[Unit] = [("conv", {"width": int(32 * width), "stride": 2})]
+    for index, full in enumerate((64, 128, 128, 256, 256, *(512,) * 6, 1024, 1024)):
         stride = 2 if index in (1, 3, 5, 11) else 1
-        units.append(("depthwise_separable", {"width": width, "stride": stride}))
+        units.append(("depthwise_separable", {"width": int(full * width), "stride": stride}))
     return stack(units, (3, 96, 96), 2, weight, activation)
 
 
-def ds_cnn(weight: str, activation: str) -> Blueprint:
-    """The DS-CNN of MLPerf Tiny (arXiv 1711.07128), its 49x10 spectrogram as a 22x22 image."""
-    units: list[Unit] = [("conv", {"width": 64, "stride": 2, "kernel": 7})]
-    units += [("depthwise_separable", {"width": 64})] * 4
+def ds_cnn(weight: str, activation: str, *, width: int = 64) -> Blueprint:
+    """DS-CNN (arXiv 1711.07128), its 49x10 spectrogram as a 22x22 image.
+
+    64 channels are the small one, that of MLPerf Tiny; 172 the medium one.
+    """
+    units: list[Unit] = [("conv", {"width": width, "stride": 2, "kernel": 7})]
+    units += [("depthwise_separable", {"width": width})] * 4
     return stack(units, (1, 22, 22), 12, weight, activation)
 
 

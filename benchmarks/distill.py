@@ -232,7 +232,6 @@ def result(bench: Bench, runs: Sequence[dict[str, Any]], teacher: TeacherEntry) 
             "held_out_accuracy": teacher.accuracy,
             "structure": wording.structure(teacher.units),
             "train": study.distill.train.model_dump(mode="json"),
-            "seconds": round(teacher.spent_seconds, 1),
         },
         "distill": study.distill.model_dump(include={"weight", "temperature", "features"}),
         "student": wording.structure(student(setting, 4, bench.shops[0]).units),
@@ -261,10 +260,9 @@ def main() -> None:
     for case in cases(setting):
         if case not in done:
             runs.append(bench.run(case))
-            path.write_text(
-                json.dumps(result(bench, runs, entry), indent=1) + "\n", encoding="utf-8"
-            )
             print(json.dumps(runs[-1]), flush=True)
+        text = json.dumps(result(bench, runs, entry), indent=1)
+        path.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from bitwright.config.part import Numbers, Part, Positives
 from bitwright.config.train import TrainConfig
 
-AUTO = "nowhere"  # what "auto" means: distillation has to be asked for
+AUTO = "nowhere"  # what "auto" means: no measured budget gained by a teacher (docs/results.md)
 
 
 class DistillConfig(Part):

@@ -3,6 +3,7 @@
 from collections import deque
 
 from bitwright.execute.base import Evaluator, Executor, Job, Listener
+from bitwright.execute.memory import give_back
 from bitwright.execute.place import Place
 from bitwright.records import Outcome
 
@@ -33,7 +34,10 @@ class InlineExecutor(Executor):
         def hear(done: int, total: int, loss: float) -> None:
             self._listener.trial_progress(job, done, total, loss)
 
-        return self._evaluator.evaluate(job, Place(hear, limit_s=self._limit_s))
+        try:
+            return self._evaluator.evaluate(job, Place(hear, limit_s=self._limit_s))
+        finally:
+            give_back()
 
     def hold(self) -> None:
         """What is queued stays undone."""

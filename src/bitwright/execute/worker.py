@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from bitwright.errors import WorkerError
 from bitwright.execute.base import Evaluator, Job
 from bitwright.execute.gate import FileGate, Gate
+from bitwright.execute.memory import give_back
 from bitwright.execute.place import Place
 from bitwright.execute.shared import Shared, SharedFile
 from bitwright.records import Outcome
@@ -73,6 +74,7 @@ def work(
         except EOFError:
             return
         connection.send(_answer(job, evaluator, connection, room, limit_s))
+        give_back()
 
 
 def _answer(

@@ -166,8 +166,10 @@ def _shop(config: StudyConfig, name: str) -> "Shop":
 
     from bitwright.quant import fused
     from bitwright.quant.fake import use_fused
+    from bitwright.train.compiled import bound_kernels
     from bitwright.train.shop import Shop
 
+    bound_kernels(stages_of(config.space))
     if config.train.fused == "on" and not fused.available():
         raise ConfigError("train.fused is 'on', but no C compiler was found; use 'auto'")
     use_fused(config.train.fused != "off")

@@ -230,6 +230,17 @@ def test_options_that_changed_are_refused_and_nothing_is_written(url):
     store.close()
 
 
+def test_equal_options_in_another_object_are_the_same_options(url):
+    """A tuple is compared by what it holds; that it is the same object only saves the look."""
+    store = Store.open(url, "toy")
+    for number in range(3):
+        fresh = {path: tuple(list(options)) for path, options in DECLARED.items()}
+        store.append(complete(number), DECLARED if number == 1 else fresh)
+    store.close()
+    shown = [trial.distributions for trial in trials(url)]
+    assert shown[0] == shown[1] == shown[2]
+
+
 # ---- killed at any moment
 
 

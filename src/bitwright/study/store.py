@@ -78,7 +78,8 @@ class Store:
                 f"{self._place}: trial {outcome.number} is no valid record ({error}); "
                 "rewards and metrics must be finite numbers"
             ) from error
-        trial = trial_of(outcome_from_json(text), text, declared, self._place)
+        written = outcome_from_json(text)
+        trial = trial_of(written, text, declared, self._place, self._appender.met)
         with clear_errors(self._place):
             try:
                 self._appender.append(trial, outcome.number)

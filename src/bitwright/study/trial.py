@@ -7,6 +7,7 @@ attributes. The record lies among the system attributes, which the dashboard doe
 import datetime
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bitwright.errors import StoreError
@@ -20,20 +21,25 @@ RECORD_KEY = "record"
 
 
 def trial_of(
-    outcome: Outcome, text: str, declared: Mapping[str, tuple[Pick, ...]], place: str
+    outcome: Outcome,
+    text: str,
+    declared: Mapping[str, tuple[Pick, ...]],
+    place: str,
+    met: Mapping[str, "BaseDistribution"] = MappingProxyType({}),
 ) -> "FrozenTrial":
     """The outcome as Optuna and its dashboard show it.
 
-    `text` is its record, `place` the study's name for messages. An infeasible outcome is a
-    complete trial that breaks a constraint, so it never counts as best; a failed one has no value,
-    its reward is among the attributes.
+    `text` is its record, `place` the study's name for messages. A distribution that earlier trials
+    `met` is used again where its options are the same object: comparing costs more than asking.
+    An infeasible outcome is a complete trial that breaks a constraint, so it never counts as best;
+    a failed one has no value, its reward is among the attributes.
     """
     from optuna.trial import TrialState, create_trial
 
     distributions = {
         path: distribution
         for path, pick in outcome.genome.picks
-        if (distribution := _distribution(path, pick, declared, place)) is not None
+        if (distribution := _distribution(path, pick, declared, place, met)) is not None
     }
     picks = outcome.genome.as_dict()
     failed = outcome.state == "failed"
@@ -51,7 +57,11 @@ def trial_of(
 
 
 def _distribution(
-    path: str, pick: Pick, declared: Mapping[str, tuple[Pick, ...]], place: str
+    path: str,
+    pick: Pick,
+    declared: Mapping[str, tuple[Pick, ...]],
+    place: str,
+    met: Mapping[str, "BaseDistribution"],
 ) -> "BaseDistribution | None":
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
@@ -63,6 +73,9 @@ def _distribution(
             f"{place}: pick {pick!r} of '{path}' is none of the declared {list(options)}; "
             "declare the union of all options that the study may meet"
         )
+    known = met.get(path)
+    if isinstance(known, CategoricalDistribution) and known.choices is options:
+        return known
     return CategoricalDistribution(options)
 
 

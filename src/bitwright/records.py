@@ -1,7 +1,9 @@
 """The values that travel: genome, blueprint, measurement, outcome. Frozen, and JSON both ways."""
 
 import dataclasses
+import functools
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -9,6 +11,7 @@ from bitwright.errors import ConfigError, StoreError
 from bitwright.quant.spec import Method, Role, Site
 
 SCHEMA_VERSION = 1
+LONG = 100  # characters; longer texts are a trial's own
 Pick = int | float | str
 State = Literal["complete", "infeasible", "failed"]
 
@@ -152,7 +155,7 @@ def outcome_to_json(outcome: Outcome) -> str:
 def outcome_from_json(text: str) -> Outcome:
     """The outcome that `outcome_to_json` wrote; StoreError for a newer or a broken record."""
     try:
-        data = json.loads(text)
+        data = json.loads(text, object_pairs_hook=_sharing)
         version = int(data["schema"])
         if version <= SCHEMA_VERSION:
             return _outcome(data)
@@ -165,6 +168,13 @@ def outcome_from_json(text: str) -> Outcome:
         f"a trial's record has schema {version}, this program knows {SCHEMA_VERSION}; "
         "update bitwright"
     )
+
+
+def _sharing(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; texts that every trial repeats are one object in memory for all of them."""
+    return {
+        sys.intern(k): sys.intern(v) if type(v) is str and len(v) < 100 else v for k, v in pairs
+    }
 
 
 def _outcome(data: Mapping[str, Any]) -> Outcome:
@@ -189,14 +199,15 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
 
 def policy_from_dict(data: Mapping[str, str]) -> Policy:
     """The policy written as {"unit.role": "method"}."""
-    pairs = []
-    for place, text in data.items():
-        unit, role = place.rsplit(".", 1)
-        if role != "weight" and role != "activation":
-            raise StoreError(f"policy site '{place}' ends in neither '.weight' nor '.activation'")
-        site = Site(unit, "weight" if role == "weight" else "activation")
-        pairs.append((site, Method.parse(text)))
-    return tuple(pairs)
+    return tuple((_site(place), Method.parse(text)) for place, text in data.items())
+
+
+@functools.lru_cache(maxsize=4096)  # a study's trials name the same few sites
+def _site(place: str) -> Site:
+    unit, role = place.rsplit(".", 1)
+    if role != "weight" and role != "activation":
+        raise StoreError(f"policy site '{place}' ends in neither '.weight' nor '.activation'")
+    return Site(unit, "weight" if role == "weight" else "activation")
 
 
 def unit_from_dict(data: Mapping[str, Pick]) -> UnitSpec:

@@ -16,7 +16,7 @@ def unset(monkeypatch):
     monkeypatch.delenv(CAPACITY)
 
 
-@pytest.mark.parametrize(("stages", "capacity"), [(STAGES, 192), (STAGES[:1] * 20, 1024)])
+@pytest.mark.parametrize(("stages", "capacity"), [(STAGES, 120), (STAGES[:1] * 20, 1024)])
 def test_it_holds_the_deepest_network_and_at_most_what_it_holds_by_itself(stages, capacity):
     bound_kernels(stages)
     assert os.environ[CAPACITY] == str(capacity)

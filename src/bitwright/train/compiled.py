@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from bitwright.config import StageConfig
 
 CAPACITY = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"  # read when a process computes its first convolution
-PER_UNIT = 32  # twice what units need to train and to be judged
+PER_UNIT = 20  # a unit needs up to 14 to train and be judged; with fewer, steps take twice as long
 MOST = 1024  # oneDNN's own
 
 

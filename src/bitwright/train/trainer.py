@@ -89,7 +89,6 @@ class _Run:
         self.optimizer = torch.optim.AdamW(
             _parameter_groups(net, config), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
         )
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self._depthwise = any(node.groups > 1 for node in net.graph.nodes)
         self.done = 0
         self.curve: list[tuple[float, float, float | None]] = []
@@ -101,12 +100,20 @@ class _Run:
             with torch.no_grad():
                 self.net(next(iter(self.batches)).inputs)
 
-    def _rate(self, step: int) -> float:
-        """Linear warm-up, then a cosine to zero."""
+    def _set_rate(self) -> None:
+        """This step's learning rate: linear warm-up, then a cosine to zero.
+
+        torch's own schedules tie a network into a circle of references, which only a rare
+        collection takes apart: a search would hold a dozen dead networks.
+        """
         warmup = max(1, round(self.config.warmup * self.total))
-        if step < warmup:
-            return (step + 1) / warmup
-        return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, self.total - warmup)))
+        if self.done < warmup:
+            part = (self.done + 1) / warmup
+        else:
+            way = (self.done - warmup) / max(1, self.total - warmup)
+            part = 0.5 * (1 + math.cos(math.pi * way))
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.learning_rate * part
 
     def to_the_end(self) -> Curve:
         """Steps until a rule ends the run."""
@@ -141,8 +148,8 @@ class _Run:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.net.parameters(), 5.0, foreach=True)
+        self._set_rate()
         self.optimizer.step()
-        self.schedule.step()
         return loss.detach()
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
@@ -185,7 +192,6 @@ class _Run:
         state = {
             "net": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
             "generator": self.batches.generator.get_state(),
             "done": self.done,
             "curve": self.curve,
@@ -195,7 +201,6 @@ class _Run:
     def _restore(self, state: dict[str, Any]) -> None:
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
         self.batches.generator.set_state(state["generator"])
         self.done = state["done"]
         self.curve = list(state["curve"])

@@ -1,5 +1,6 @@
 """Studies small enough to run whole in a test, and the real program to run them with."""
 
+import contextlib
 import copy
 import dataclasses
 import json
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,15 +82,29 @@ def shop() -> "Shop":
     return Shop.open("digits study", task, OnnxRuntimeCpu(), device=cpu, threads=1)
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """The sums of one thread, which another process with one thread repeats bit for bit."""
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
     import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """The sums of one thread, which another process with one thread repeats bit for bit."""
+    with _one_thread():
+        yield
+
+
+@pytest.fixture(scope="session")
+def with_one_thread() -> Callable[[], AbstractContextManager[None]]:
+    """The same for fixtures that outlive a test."""
+    return _one_thread
 
 
 @pytest.fixture

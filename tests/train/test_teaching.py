@@ -3,6 +3,7 @@
 import dataclasses
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +32,16 @@ def settings(config: Config) -> Config:
 
 
 @pytest.fixture(scope="module")
-def made(shop: Shop, settings: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(
+    shop: Shop,
+    settings: Config,
+    tmp_path_factory: pytest.TempPathFactory,
+    with_one_thread: Callable[[], AbstractContextManager[None]],
+) -> Path:
     """A folder in which the lesson of these settings is made."""
     folder = tmp_path_factory.mktemp("made")
-    School(shop, settings(), folder).lesson()
+    with with_one_thread():
+        School(shop, settings(), folder).lesson()
     return folder
 
 

@@ -21,7 +21,8 @@ RESULTS = DOCS.parent / "benchmarks/results/transforms.json"
 PAGE, PICTURE = DOCS / "results.md", DOCS / "transforms/accuracy.svg"
 BEGIN, END = "<!-- transforms:begin -->", "<!-- transforms:end -->"
 WIDTHS = (8, 4, 3, 2, 1)
-STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78}  # 97.5 % quantile for so many seeds
+STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 10: 2.26}  # 97.5 % quantile for so many seeds
+SEEDS = 3  # of the table; the promise has more
 FLOOR = 70.0  # percent: what lies lower is drawn on it, so that the others lie apart
 PROMISED = 0.5  # points that LSQ may lie below full precision at 4 bits
 LINES = {
@@ -49,7 +50,8 @@ class Table:
         self._found = {
             (run["transform"], run["bits"], run["seed"]): 100 * run["test_accuracy"] for run in runs
         }
-        self.seeds = sorted(seed for name, _, seed in self._found if name == "none")
+        self.all_seeds = sorted(seed for name, _, seed in self._found if name == "none")
+        self.seeds = self.all_seeds[:SEEDS]
         self.pairs = {(run["transform"], run["bits"]): run for run in runs if self._whole(run)}
 
     def _whole(self, run: Mapping[str, Any]) -> bool:
@@ -60,10 +62,11 @@ class Table:
         """The mean over the seeds."""
         return statistics.fmean(self._found[name, bits, seed] for seed in self.seeds)
 
-    def loss(self, name: str, bits: int) -> tuple[float, float]:
+    def loss(self, name: str, bits: int, seeds: Sequence[int] | None = None) -> tuple[float, float]:
         """Points above full precision from the same seeds, and half the 95 % interval."""
         apart = [
-            self._found[name, bits, seed] - self._found["none", 32, seed] for seed in self.seeds
+            self._found[name, bits, seed] - self._found["none", 32, seed]
+            for seed in seeds or self.seeds
         ]
         spread = statistics.stdev(apart) / math.sqrt(len(apart)) * STUDENT[len(apart)]
         return statistics.fmean(apart), spread
@@ -82,9 +85,7 @@ class Table:
 def section(results: Mapping[str, Any]) -> str:
     """The page's section."""
     table = Table(results["runs"])
-    mean, spread = table.loss("lsq", 4)
     budget, machine = results["budget"], results["machine"]
-    kept = "within" if mean >= -PROMISED else "not within"
     rows = [
         f"| `{name}` | " + " | ".join(table.cell(name, bits) for bits in WIDTHS) + " |"
         for name in LINES
@@ -101,9 +102,7 @@ def section(results: Mapping[str, Any]) -> str:
             "images rightly. Each cell: the mean accuracy in percent and, in parentheses, the "
             "points above full precision with half of the 95 % confidence interval, seed by seed.",
             "",
-            f"LSQ at 4 bits is {abs(mean):.2f} ± {spread:.2f} points "
-            f"{'below' if mean < 0 else 'above'} full precision: {kept} the {PROMISED} points that "
-            "this benchmark is meant to hold.",
+            *_promise(table),
             "",
             "| transform | "
             + " | ".join(f"{bits} bit{'s' * (bits > 1)}" for bits in WIDTHS)
@@ -122,6 +121,20 @@ def section(results: Mapping[str, Any]) -> str:
             END,
         ]
     )
+
+
+def _promise(table: Table) -> list[str]:
+    """What became of LSQ's promise: with the table's seeds, and with all that were run for it."""
+    said = []
+    for seeds in dict.fromkeys((tuple(table.seeds), tuple(table.all_seeds))):
+        mean, spread = table.loss("lsq", 4, seeds)
+        kept = "within" if mean >= -PROMISED else "not within"
+        said.append(
+            f"LSQ at 4 bits is {abs(mean):.2f} ± {spread:.2f} points "
+            f"{'below' if mean < 0 else 'above'} full precision with {len(seeds)} seeds: {kept} "
+            f"the {PROMISED} points that this benchmark is meant to hold."
+        )
+    return said
 
 
 def _network(results: Mapping[str, Any]) -> str:

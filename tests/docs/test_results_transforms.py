@@ -64,7 +64,7 @@ def test_losses_are_taken_seed_by_seed(script):
 
 def test_the_section_says_what_stood_in_and_whether_the_promise_holds(script):
     section = script.section(RESULTS)
-    assert "0.20 ± 0.25 points below full precision: within the 0.5 points" in section
+    assert "0.20 ± 0.25 points below full precision with 3 seeds: within the 0.5 points" in section
     assert "activations of `binary` (1)" in section
     assert "weights of `pact` (4)" in section
     assert "`dorefa` (" not in section, "its 1-bit weights are told apart"
@@ -72,6 +72,19 @@ def test_the_section_says_what_stood_in_and_whether_the_promise_holds(script):
     for run in worse:
         run["test_accuracy"] -= 0.01 * (run["transform"] == "lsq")
     assert ": not within the 0.5 points" in script.section({**RESULTS, "runs": worse})
+
+
+def test_the_promise_is_told_with_more_seeds_too_and_the_table_keeps_to_its_own(script):
+    more = [
+        {**run, "seed": seed, "test_accuracy": run["test_accuracy"] - 0.02 * (at == 1)}
+        for at, run in enumerate(RESULTS["runs"][0:4:3])
+        for seed in range(3, 10)
+    ]
+    section = script.section({**RESULTS, "runs": RESULTS["runs"] + more})
+    assert "with 3 seeds: within" in section
+    assert "points below full precision with 10 seeds: not within" in section
+    assert "| `lsq` |  | 90.8 (-0.2 ± 0.2) |" in section.replace("not run yet", "")
+    assert ", 3 seeds." in section
 
 
 def test_the_picture_has_a_mark_for_every_method_and_one_in_the_legend(script):

@@ -58,6 +58,7 @@ outcomes = st.builds(
     seed=st.integers(0, 2**63 - 1),
     model=st.none() | st.text(max_size=9),
     lost=st.integers(0, 2),
+    relative=st.none() | st.integers(0, 10**6),
 )
 SOME = Outcome(3, 1, Genome("s", (("a/0", 1),)), "complete", 0.5, seconds=(("train", 1.5),))
 
@@ -94,6 +95,9 @@ def test_a_number_that_is_none_is_not_written() -> None:
         outcome_to_json(Outcome(0, 0, Genome("s"), "complete", float("nan")))
 
 
+LATER = {"lost", "relative"}  # keys that older records do not have
+
+
 def test_a_newer_schema_is_refused() -> None:
     data = json.loads(outcome_to_json(SOME))
     data["schema"] = SCHEMA_VERSION + 1
@@ -102,7 +106,7 @@ def test_a_newer_schema_is_refused() -> None:
         outcome_from_json(json.dumps(data))
 
 
-@pytest.mark.parametrize("key", sorted(set(json.loads(outcome_to_json(SOME))) - {"lost"}))
+@pytest.mark.parametrize("key", sorted(set(json.loads(outcome_to_json(SOME))) - LATER))
 def test_a_record_without_a_key_is_broken(key: str) -> None:
     data = json.loads(outcome_to_json(SOME))
     del data[key]
@@ -110,10 +114,11 @@ def test_a_record_without_a_key_is_broken(key: str) -> None:
         outcome_from_json(json.dumps(data))
 
 
-def test_a_record_from_before_workers_lost_none() -> None:
+def test_a_record_from_before_workers_and_inheritance_lost_none_and_has_no_relative() -> None:
     data = json.loads(outcome_to_json(SOME))
-    del data["lost"]
-    assert outcome_from_json(json.dumps(data)).lost == 0
+    del data["lost"], data["relative"]
+    found = outcome_from_json(json.dumps(data))
+    assert (found.lost, found.relative) == (0, None)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,8 @@ class Outcome:
     with the violation, so that a controller can learn from it. `curve` holds (epoch, training loss,
     held-out accuracy or None). `seconds` gives the time of each part (build, train, export,
     measure). `model` is the exported file's path relative to the study's folder, where it was kept.
-    `lost` counts the evaluations that ended because their worker process died.
+    `lost` counts the evaluations that ended because their worker process died. `relative` is the
+    trial whose weights the network started from, None where it was trained from scratch.
     """
 
     number: int
@@ -115,6 +116,7 @@ class Outcome:
     seed: int = 0
     model: str | None = None
     lost: int = 0
+    relative: int | None = None
 
     def metric(self, name: str) -> float | None:
         """A metric's value, or None where it was not measured."""
@@ -194,6 +196,7 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
         seed=data["seed"],
         model=data["model"],
         lost=data.get("lost", 0),
+        relative=data.get("relative"),
     )
 
 

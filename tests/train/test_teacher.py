@@ -8,8 +8,9 @@ import torch
 from bitwright.errors import ConfigError
 from bitwright.testing.networks import blueprint_of
 from bitwright.train.checkpoint import write
+from bitwright.train.netfile import write_net
 from bitwright.train.shop import Shop
-from bitwright.train.teacher import NetTeacher, answers, load, save
+from bitwright.train.teacher import NetTeacher, answers, load
 
 CPU = torch.device("cpu")
 BLUEPRINT = blueprint_of(
@@ -67,7 +68,7 @@ def test_features_are_kept_only_where_somebody_learns_from_them(
 def test_a_file_holds_the_network_and_what_was_said_of_it(
     shop: Shop, teacher: NetTeacher, tmp_path: Path
 ) -> None:
-    save(teacher.net, BLUEPRINT, tmp_path / "teacher.pt", {"classes": ("a", "b"), "key": "k"})
+    write_net(teacher.net, BLUEPRINT, tmp_path / "teacher.pt", {"classes": ("a", "b"), "key": "k"})
     again, about = load(tmp_path / "teacher.pt", CPU)
     assert about == {"classes": ("a", "b"), "key": "k"}
     assert again.classes == ("a", "b")

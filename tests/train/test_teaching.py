@@ -229,7 +229,7 @@ def test_a_teacher_of_other_classes_or_images_is_refused(
         ({"classes": 7}, "knows 7 classes, the data has 10"),
     ):
         other = blueprint_of({"name": "stem", "width": 8}, **changes)  # type: ignore[arg-type]
-        teaching.save(shop.build(other, seed=0), other, path, {})
+        teaching.write_net(shop.build(other, seed=0), other, path, {})
         refused(words)
 
 

@@ -4,7 +4,7 @@ import abc
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from bitwright.config import TrainConfig
 from bitwright.control.reward import Reward
@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Job:
-    """One trial to carry out. All its randomness comes from `seed`."""
+    """One trial to carry out. All its randomness comes from `seed`.
+
+    `relative` is the recorded trial whose network is the most like this one, for evaluators that
+    ask for it.
+    """
 
     number: int
     iteration: int
     genome: Genome
     seed: int
+    relative: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +37,7 @@ class Workbench:
     """What an evaluator works with, in one process. Files go into the study's `folder`.
 
     `needs` are metrics to measure besides those that the reward needs: the controller reads them.
+    `tuning` is the budget of a network that starts from another's weights.
     """
 
     shop: "Shop"
@@ -40,6 +46,7 @@ class Workbench:
     budget: TrainConfig
     folder: Path
     needs: frozenset[str] = frozenset()
+    tuning: TrainConfig | None = None
 
 
 class Evaluator(abc.ABC):
@@ -48,6 +55,8 @@ class Evaluator(abc.ABC):
     One that a study names (`search.evaluator`) is made from a `Workbench` alone, in every process
     that evaluates. All randomness of an evaluation comes from the job's seed.
     """
+
+    inherits: ClassVar[bool] = False  # whether jobs are to name a relative (`Job.relative`)
 
     @abc.abstractmethod
     def evaluate(self, job: Job, place: Place) -> Outcome:
@@ -104,4 +113,5 @@ class Executor(abc.ABC):
 EVALUATORS: Registry[Callable[[Workbench], Evaluator]] = Registry(
     "evaluator", group="bitwright.evaluators", form=subclass_of(Evaluator)
 )
+EVALUATORS.register("inherited", "bitwright.train.inherited:InheritedEvaluator")
 EVALUATORS.register("scratch", "bitwright.train.candidate:ScratchEvaluator")

@@ -22,7 +22,7 @@ from bitwright.study import parts
 from bitwright.study.folder import Folder
 from bitwright.study.forecast import Forecast, Pace, Phase, Span, Timed
 from bitwright.study.parts import Parts
-from bitwright.study.settings import check_unchanged, probed_under
+from bitwright.study.settings import check_unchanged, lookahead, probed_under
 from bitwright.study.store import Store
 from bitwright.study.watch import Watcher
 
@@ -213,11 +213,15 @@ def _search(found: Parts, pace: Pace, sample: _Sample, stored: _Stored, before: 
     whole = settings.iterations * batch
     to_come = max(0, whole - stored.trials)
     each = steps(found.shop, found.config.train)
-    trial = pace.trial(each)
     kept = len(sample.feasible) / len(sample.all)
-    time = Span(kept * trial.low, kept * trial.likely, trial.high).times(
-        to_come / found.config.workers
-    )
+    tuned = min(to_come, max(0, whole - _without_relatives(found, batch)))
+    trial = pace.trial(each if tuned < to_come else _tuning(found))
+    time = NO_TIME
+    for count, trained in ((to_come - tuned, each), (tuned, _tuning(found))):
+        one = pace.trial(trained)
+        time += Span(kept * one.low, kept * one.likely, one.high).times(
+            count / found.config.workers
+        )
     if settings.minutes is not None and to_come:
         left = max(0.0, 60 * settings.minutes - before.likely)
         time = time.at_most(left + batch * trial.high)
@@ -225,7 +229,23 @@ def _search(found: Parts, pace: Pace, sample: _Sample, stored: _Stored, before: 
         f"{settings.controller}: {settings.iterations} iterations x {batch} = {whole} candidates, "
         f"each {each:,} steps of {found.config.train.batch}"
     )
+    if found.inherits:
+        what += f", {_tuning(found):,} with a relative's weights"
     return Phase("search", what, time)
+
+
+def _without_relatives(found: Parts, batch: int) -> int:
+    """How many candidates, from the first on, are trained from fresh weights."""
+    settings = found.config.search
+    first = batch * (1 + lookahead(found.config)) if found.inherits else batch * settings.iterations
+    return min(first, batch * settings.iterations)
+
+
+def _tuning(found: Parts) -> int:
+    """The steps of a candidate that starts from a relative's weights."""
+    from bitwright.train.timing import steps
+
+    return steps(found.shop, found.tuning)
 
 
 def _finals(found: Parts, pace: Pace, sample: _Sample, scratch: Path) -> Iterator[Phase]:

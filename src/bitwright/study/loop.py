@@ -16,9 +16,11 @@ from bitwright.config import SearchConfig
 from bitwright.control.base import Controller
 from bitwright.control.converge import iteration_reward, stopped_by
 from bitwright.execute.base import Executor, Job
-from bitwright.records import Outcome, Pick
+from bitwright.execute.weights import KEPT
+from bitwright.records import Genome, Outcome, Pick
 from bitwright.seeds import derive, generator
 from bitwright.study.interrupts import Paused
+from bitwright.study.relatives import Chooser, nobody
 from bitwright.study.store import Store
 from bitwright.study.view import StoppedBy
 from bitwright.study.watch import Watcher
@@ -29,7 +31,8 @@ class Loop:
     """One study's loop; it runs once.
 
     `spent` counts the seconds that stand against the time limit, those of all workers together
-    divided by `workers`. `pause_asked` says whether somebody wants the study to pause.
+    divided by `workers`. `pause_asked` says whether somebody wants the study to pause. `relative`
+    names the learned trial that a candidate may take weights from.
     """
 
     settings: SearchConfig
@@ -42,6 +45,7 @@ class Loop:
     lookahead: int = 0
     workers: int = 1
     pause_asked: Callable[[], bool] = lambda: False
+    relative: Chooser = nobody
     _rewards: list[float] = dataclasses.field(init=False, default_factory=list)
     _early: dict[int, Outcome] = dataclasses.field(init=False, default_factory=dict)
     _recorded: int = dataclasses.field(init=False, default=0)  # trials in the store
@@ -67,7 +71,15 @@ class Loop:
     def _job(self, number: int, iteration: int) -> Job:
         seed = self.settings.seed
         genome = self.controller.propose(number, generator(seed, number, "propose"))
-        return Job(number, iteration, genome, derive(seed, number, "trial"))
+        return Job(number, iteration, genome, derive(seed, number, "trial"), self._relative(genome))
+
+    def _relative(self, genome: Genome) -> int | None:
+        """Of trials that were learned: what else has finished by now is a matter of luck."""
+        if self.relative is nobody:
+            return None
+        learned = len(self._rewards) * self.controller.batch
+        first = max(0, learned - KEPT)
+        return self.relative(genome, self.store.outcomes(after=first)[: learned - first])
 
     def _finish(self, iteration: int) -> None:
         """Learns the iteration, once all of it is recorded."""

@@ -5,13 +5,14 @@ needed.
 """
 
 import dataclasses
+import math
 import os
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bitwright._version import __version__
-from bitwright.config import QuantizationConfig, StudyConfig
+from bitwright.config import QuantizationConfig, StudyConfig, TrainConfig
 from bitwright.control.base import CONTROLLERS, Controller
 from bitwright.control.base import make as make_controller
 from bitwright.control.reward import Reward
@@ -73,6 +74,18 @@ class Parts:
             reducers=REDUCERS,
         )
 
+    @property
+    def inherits(self) -> bool:
+        """Whether the study's evaluator starts from the weights of recorded trials."""
+        return bool(getattr(EVALUATORS.get(self.config.search.evaluator), "inherits", False))
+
+    @property
+    def tuning(self) -> TrainConfig:
+        """The budget of a candidate that starts from a relative's weights."""
+        train, part = self.config.train, self.config.search.tuning
+        limit = None if train.steps is None else math.ceil(train.steps * part)
+        return train.model_copy(update={"epochs": train.epochs * part, "steps": limit})
+
     def evaluator(self, space: JointSpace, folder: Path) -> Evaluator:
         """The study's evaluator for candidates of that space, with one worker's threads."""
         return self._recipe(space, folder)()
@@ -81,7 +94,8 @@ class Parts:
         from bitwright.train.recipe import Recipe
 
         needs = self.controller(space).needs
-        bench = Workbench(self.shop, space, self.reward, self.config.train, folder, needs)
+        train = self.config.train
+        bench = Workbench(self.shop, space, self.reward, train, folder, needs, self.tuning)
         return Recipe(
             self.config.search.evaluator,
             bench,

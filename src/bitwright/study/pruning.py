@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from bitwright.control.converge import winner
+from bitwright.execute.weights import KEPT, weights_file
 from bitwright.records import Outcome
 from bitwright.study.folder import Folder
 from bitwright.study.reading import pareto
@@ -27,10 +28,16 @@ def prune(outcomes: Sequence[Outcome], folder: Folder) -> tuple[Outcome, ...]:
 
 
 class Pruning(Watcher):
-    """Hears of trials in place of another watcher, tells it, and prunes now and then."""
+    """Hears of trials in place of another watcher, tells it, and prunes now and then.
 
-    def __init__(self, inner: Watcher, done: Sequence[Outcome], folder: Folder) -> None:
-        self._inner, self._folder = inner, folder
+    Candidates are proposed while at most `ahead` trials before them are not recorded: so long are
+    the weights of relatives kept that they may name.
+    """
+
+    def __init__(
+        self, inner: Watcher, done: Sequence[Outcome], folder: Folder, ahead: int = 0
+    ) -> None:
+        self._inner, self._folder, self._ahead = inner, folder, ahead
         self._with_files = list(done)
         self._count = 0
 
@@ -41,3 +48,10 @@ class Pruning(Watcher):
         self._count += 1
         if self._count % PRUNE_EVERY == 0:
             self._with_files = list(prune(self._with_files, self._folder))
+            self._prune_weights(outcome.number - KEPT - self._ahead)
+
+    def _prune_weights(self, end: int) -> None:
+        """Deletes the weights of trials before `end`."""
+        for path in weights_file(self._folder.path, 0).parent.glob("*.pt"):
+            if int(path.stem) < end:
+                path.unlink()

@@ -4,6 +4,7 @@ from bitwright.space.joint import JointSpace
 from bitwright.study.at_work import AtWork
 from bitwright.study.loop import Loop
 from bitwright.study.pruning import Pruning
+from bitwright.study.relatives import nearest_in, nobody
 from bitwright.study.run import Run
 from bitwright.study.settings import lookahead
 from bitwright.study.view import StoppedBy
@@ -31,6 +32,7 @@ def search(run: Run, space: JointSpace, spent: float) -> StoppedBy:
     watcher.phase("search")
     declared = {choice.path: choice.options for choice in space.declared()}
     at_work = AtWork(watcher, run.folder)
+    ahead = lookahead(run.config)
     with run.parts.executor(space, run.folder.path, at_work) as executor:
         loop = Loop(
             settings,
@@ -38,11 +40,12 @@ def search(run: Run, space: JointSpace, spent: float) -> StoppedBy:
             run.store,
             executor,
             declared,
-            Pruning(at_work, run.store.outcomes(), run.folder),
+            Pruning(at_work, run.store.outcomes(), run.folder, (ahead + 2) * controller.batch),
             spent,
-            lookahead=lookahead(run.config),
+            lookahead=ahead,
             workers=run.config.workers,
             pause_asked=run.folder.pause_asked,
+            relative=nearest_in(space) if run.parts.inherits else nobody,
         )
         stopped = loop.run()
     watcher.search_done(stopped)

@@ -9,14 +9,17 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from bitwright.control.reward import ACCURACY, FAILED
 from bitwright.errors import ExportError, InfeasibleError, MeasurementError
 from bitwright.execute.base import Evaluator, Job, Workbench
 from bitwright.execute.place import Place
 from bitwright.measure.cost import costs
+from bitwright.nets.build import QuantNet
 from bitwright.records import Blueprint, Measurement, Outcome, State
 from bitwright.space.joint import expand
+from bitwright.train.netfile import describe
 from bitwright.train.trainer import Curve, Hooks
 
 logger = logging.getLogger(__name__)
@@ -27,11 +30,20 @@ DISK_TROUBLE = frozenset(
 )
 
 
-def describe(blueprint: Blueprint) -> dict[str, str]:
-    """What a file says of its own network."""
-    units = [{"path": u.path, "kind": u.kind, **dict(u.params)} for u in blueprint.units]
-    policy = {str(site): str(method) for site, method in blueprint.policy}
-    return {"units": json.dumps(units), "policy": json.dumps(policy)}
+class Training(Protocol):
+    """How a candidate's network gets its weights."""
+
+    def trained(self, job: Job, blueprint: Blueprint, hooks: Hooks) -> "Trained":
+        """The blueprint's network, trained under its policy."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, eq=False)
+class Trained:
+    """A network, how its training went, and the trial that it started from, if any."""
+
+    net: QuantNet
+    curve: Curve
+    relative: int | None = None
 
 
 class ScratchEvaluator(Evaluator):
@@ -43,13 +55,17 @@ class ScratchEvaluator(Evaluator):
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
 
+    def trained(self, job: Job, blueprint: Blueprint, hooks: Hooks) -> Trained:
+        """From fresh weights, with the whole budget."""
+        return Trained(*self._bench.shop.trained(blueprint, self._bench.budget, job.seed, hooks))
+
     def evaluate(self, job: Job, place: Place) -> Outcome:
         """The candidate's outcome; whatever breaks becomes part of it, with its traceback.
 
         Trouble with the disk is raised: it is not the candidate's fault, and the next would meet
         it too.
         """
-        trial = _Trial(job, self._bench, place)
+        trial = _Trial(job, self._bench, place, self)
         try:
             return trial.run()
         except Exception as error:
@@ -74,8 +90,8 @@ def _is_the_disks(error: BaseException | None) -> bool:
 class _Trial:
     """One evaluation as far as it has come."""
 
-    def __init__(self, job: Job, bench: Workbench, place: Place) -> None:
-        self.job, self.bench, self.place = job, bench, place
+    def __init__(self, job: Job, bench: Workbench, place: Place, training: Training) -> None:
+        self.job, self.bench, self.place, self.training = job, bench, place, training
         self.needs = bench.needs | bench.reward.needs
         self.penalty = FAILED
         self.blueprint: Blueprint | None = None
@@ -83,6 +99,7 @@ class _Trial:
         self.curve: Curve = ()
         self.seconds: dict[str, float] = {}
         self.model: str | None = None
+        self.relative: int | None = None
 
     def run(self) -> Outcome:
         bench, shop = self.bench, self.bench.shop
@@ -98,7 +115,8 @@ class _Trial:
             )
             if bench.budget.patience is not None:
                 hooks = dataclasses.replace(hooks, judge=lambda net: shop.score(net, shop.held))
-            net, self.curve = shop.trained(self.blueprint, bench.budget, self.job.seed, hooks)
+            found = self.training.trained(self.job, self.blueprint, hooks)
+            net, self.curve, self.relative = found.net, found.curve, found.relative
         name = f"trials/{self.job.number:05d}.onnx"
         path = bench.folder / name
         with self._timed("export"):
@@ -181,4 +199,5 @@ class _Trial:
             seconds=tuple(self.seconds.items()),
             seed=self.job.seed,
             model=self.model,
+            relative=self.relative,
         )

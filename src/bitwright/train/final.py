@@ -17,9 +17,9 @@ from bitwright.nets.build import QuantNet
 from bitwright.records import Blueprint, Genome
 from bitwright.space.joint import expand
 from bitwright.study.view import Entry
-from bitwright.train.candidate import describe
 from bitwright.train.checkpoint import Checkpoint
 from bitwright.train.distill import Lesson
+from bitwright.train.netfile import describe
 from bitwright.train.shop import Part, Shop, outputs
 from bitwright.train.trainer import Hooks, Progress
 

@@ -12,6 +12,7 @@ from bitwright.export.runtime import load
 from bitwright.graph import Graph
 from bitwright.measure.cost import costs
 from bitwright.nets.build import QuantNet
+from bitwright.nets.inherit import inherit
 from bitwright.records import Blueprint, Measurement
 from bitwright.seeds import derive
 from bitwright.space.joint import expand
@@ -99,10 +100,17 @@ class Shop:
         return self.task.batches(self.train, budget.batch, generator, rows=rows, augment=augment)
 
     def trained(
-        self, blueprint: Blueprint, budget: TrainConfig, seed: int, hooks: Hooks = NO_HOOKS
+        self,
+        blueprint: Blueprint,
+        budget: TrainConfig,
+        seed: int,
+        hooks: Hooks = NO_HOOKS,
+        parent: QuantNet | None = None,
     ) -> tuple[QuantNet, Curve]:
-        """The blueprint's network, trained under its policy."""
+        """The blueprint's network, trained under its policy, from a parent's weights if given."""
         net = self.build(blueprint, derive(seed, 0, "weights"))
+        if parent is not None:
+            inherit(net, parent)
         batches = self.batches(budget, derive(seed, 0, "batches"))
         return net, train(net, batches, budget, hooks, self.objective)
 

@@ -1,7 +1,6 @@
 """Teachers: networks that are asked what they make of the training data (M7.2)."""
 
 import abc
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,11 @@ from torch import Tensor
 
 from bitwright.errors import ConfigError
 from bitwright.nets.build import QuantNet
-from bitwright.records import Blueprint, policy_from_dict, unit_from_dict
-from bitwright.space.joint import expand
-from bitwright.train.candidate import describe
-from bitwright.train.checkpoint import UNREADABLE, write
+from bitwright.train.checkpoint import UNREADABLE
 from bitwright.train.distill import Answers
+from bitwright.train.netfile import read_net
 
 ASKED_AT_ONCE = 500  # images a forward pass
-FORMAT = "bitwright teacher 1"
 
 
 class Teacher(abc.ABC):
@@ -50,44 +46,18 @@ class NetTeacher(Teacher):
         return self.net.classify(features), features.float().flatten(1)
 
 
-def save(net: QuantNet, blueprint: Blueprint, path: Path, about: dict[str, Any]) -> None:
-    """Writes the network with all that `load` needs; `about` travels along."""
-    content = {
-        "format": FORMAT,
-        "input_shape": list(blueprint.input_shape),
-        "outputs": blueprint.classes,
-        "input_step": float(net.input_step),
-        "input_zero": net.input_zero,
-        **describe(blueprint),
-        "about": about,
-        "state": net.state_dict(),
-    }
-    write(path, content)
-
-
 def load(path: Path, device: torch.device) -> tuple[NetTeacher, dict[str, Any]]:
-    """The teacher that `save` wrote, and what was said about it; ConfigError for another file."""
+    """The teacher in a file that `write_net` wrote, and what was said about it.
+
+    ConfigError for another file.
+    """
     try:
-        content = torch.load(path, weights_only=True, map_location=device)
-        if content["format"] != FORMAT:
-            raise KeyError(content["format"])
-        units = tuple(unit_from_dict(unit) for unit in json.loads(content["units"]))
-        policy = policy_from_dict(json.loads(content["policy"]))
-        shape, outputs = tuple(content["input_shape"]), int(content["outputs"])
-        blueprint = Blueprint(shape, outputs, units, policy)
-        net = QuantNet(
-            expand(blueprint),
-            input_step=content["input_step"],
-            input_zero=content["input_zero"],
-        )
-        net.load_state_dict(content["state"])
-        about = dict(content["about"])
+        net, about = read_net(path, device)
     except UNREADABLE as error:
         raise ConfigError(
             f"distill.teacher: '{path}' is no checkpoint of a teacher; name a study's teacher.pt, "
             "or an .onnx file"
         ) from error
-    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     return NetTeacher(net, about.get("classes")), about
 
 

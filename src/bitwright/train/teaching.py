@@ -27,9 +27,10 @@ from bitwright.train.checkpoint import UNREADABLE, Checkpoint, write
 from bitwright.train.distill import Answers, Imitation, Lesson
 from bitwright.train.final import run_key
 from bitwright.train.largest import largest
+from bitwright.train.netfile import write_net
 from bitwright.train.onnx_teacher import OnnxTeacher
 from bitwright.train.shop import Shop
-from bitwright.train.teacher import NetTeacher, Teacher, answers, load, save
+from bitwright.train.teacher import NetTeacher, Teacher, answers, load
 from bitwright.train.trainer import Hooks
 
 JUDGED = 2000  # held-out images looked at after each epoch, for the curve
@@ -155,7 +156,7 @@ class School:
             "classes": self._classes(),
             "entry": json.dumps(teacher_to_json(entry)),
         }
-        save(net, blueprint, path, about)
+        write_net(net, blueprint, path, about)
         checkpoint.remove()
         return NetTeacher(net, self._classes()), entry
 

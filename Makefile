@@ -58,7 +58,11 @@ bench-overhead: setup ## What a trial costs besides training, up to 10,000 of th
 bench-transforms: setup ## Measure every transform at every width: 20 minutes on one core, goes on where it stopped
 	$(BIN)/python benchmarks/transforms.py
 
-.PHONY: bench-latency bench-qat-accuracy bench-qat-step
+.PHONY: bench-cost bench-latency bench-qat-accuracy bench-qat-step
+bench-cost: setup ## What inherited weights save a search: two hours on one core, goes on where it stopped
+	$(BIN)/bitwright data fetch fashion-mnist
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/cost.py
+
 # BREVITAS=PYTHON: that of an environment with Brevitas and the same torch, to measure it too.
 bench-qat-step: setup ## Time the quantization-aware step against the plain one: three minutes on two cores
 	$(BIN)/python benchmarks/qat_step.py $(if $(BREVITAS),--brevitas $(BREVITAS))

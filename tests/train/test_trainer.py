@@ -14,7 +14,14 @@ from bitwright.nets.build import QuantNet
 from bitwright.nets.layers import ConvNorm
 from bitwright.tasks.data.images import ImageData
 from bitwright.train.batches import Batches
-from bitwright.train.trainer import FREEZE_NORMS_AT, Hooks, Progress, precision, train
+from bitwright.train.trainer import (
+    FREEZE_NORMS_AT,
+    TRAINED_RATE,
+    Hooks,
+    Progress,
+    precision,
+    train,
+)
 
 MakeNet = Callable[..., QuantNet]
 MakeBatches = Callable[..., Batches]
@@ -216,3 +223,23 @@ def test_precision_is_what_was_asked_for() -> None:
         assert (a @ a).dtype == torch.float32
     with precision("bfloat16", cpu, depthwise=True):
         assert (a @ a).dtype == torch.bfloat16
+
+
+def test_layers_that_are_trained_already_learn_at_a_part_of_the_rate(
+    net: MakeNet, batches: MakeBatches
+) -> None:
+    """One step from the same weights: Adam's first step is as long as the rate."""
+    moved = {}
+    for trained in (frozenset[str](), frozenset({"stem/0/conv"})):
+        made = net("none:32", "none:32")
+        before = {name: p.detach().clone() for name, p in made.named_parameters()}
+        config = TrainConfig(steps=1, learning_rate=0.01, warmup=0, weight_decay=0)
+        train(made, batches(), config, trained=trained)
+        moved[trained] = {
+            name: float((p.detach() - before[name]).abs().max())
+            for name, p in made.named_parameters()
+        }
+    plain, tuned = moved.values()
+    for name, way in plain.items():
+        part = TRAINED_RATE if name.startswith("layers.stem/0/conv.") else 1.0
+        assert tuned[name] == pytest.approx(part * way, rel=1e-3, abs=1e-7), name

@@ -29,7 +29,7 @@ class SearchConfig(Part):
     evaluator: str = "scratch"
     """How a candidate's worth is found out: a known name, or "module:Class"."""
 
-    tuning: float = Field(default=0.25, gt=0, le=1)
+    tuning: float = Field(default=0.1, gt=0, le=1)
     """The part of train.epochs that a candidate gets which starts from a relative's weights."""
 
     iterations: int = Field(default=50, ge=1)

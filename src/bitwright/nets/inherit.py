@@ -23,8 +23,8 @@ ROWS = ("bias", "gain", "mean", "variance")  # one number an output channel
 
 
 @torch.no_grad()
-def inherit(child: QuantNet, parent: QuantNet) -> float:
-    """Overwrites what of the child has a counterpart; returns that share of its kernels, 0 to 1.
+def inherit(child: QuantNet, parent: QuantNet) -> frozenset[str]:
+    """Overwrites what of the child has a counterpart; returns the names of layers with its weights.
 
     Both stand on one device. The child was built afresh: what it does not inherit stays so.
     """
@@ -90,21 +90,19 @@ class _Transfer:
             if known:
                 self.picks[group] = self._chosen(known[0])
 
-    def carry_out(self) -> float:
-        taken = whole = 0
+    def carry_out(self) -> frozenset[str]:
+        taken = set()
         for node in self.child.graph.nodes[1:]:
             layer, old = self.child.layer(node.name), self._counterpart(node)
-            if isinstance(layer, WeightLayer):
-                whole += layer.weight.numel()
             if old is None:
                 continue
             rows = self._at(node, old)
             if isinstance(layer, WeightLayer):
                 if not self._carry_weights(layer, node, old, rows):
                     continue
-                taken += layer.weight.numel()
+                taken.add(node.name)
             self._carry_quantizer(layer.output, self.parent.layer(node.name).output, rows)
-        return taken / whole
+        return frozenset(taken)
 
     def _counterpart(self, node: Node) -> Node | None:
         """The parent's node of that name, where it is the same kind of layer."""

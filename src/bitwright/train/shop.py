@@ -109,10 +109,9 @@ class Shop:
     ) -> tuple[QuantNet, Curve]:
         """The blueprint's network, trained under its policy, from a parent's weights if given."""
         net = self.build(blueprint, derive(seed, 0, "weights"))
-        if parent is not None:
-            inherit(net, parent)
+        trained = frozenset[str]() if parent is None else inherit(net, parent)
         batches = self.batches(budget, derive(seed, 0, "batches"))
-        return net, train(net, batches, budget, hooks, self.objective)
+        return net, train(net, batches, budget, hooks, self.objective, trained)
 
     def score(self, net: QuantNet, part: Part) -> float:
         """How right the network is as it stands, 0 to 1."""

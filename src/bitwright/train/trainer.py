@@ -18,6 +18,7 @@ from bitwright.train.objective import Objective
 
 CHECK_EVERY = 20  # steps between looks at the loss: reading it waits for the device
 LARGEST_LOSS = 1e4  # no network that learns has a loss like this
+TRAINED_RATE = 0.3  # of the learning rate, for layers that start from trained weights
 FREEZE_NORMS_AT = 0.85  # of the training: the rest runs on running statistics, as inference does
 
 CLASSIFICATION = Objective()
@@ -56,13 +57,16 @@ def train(
     config: TrainConfig,
     hooks: Hooks = Hooks(),
     objective: Objective = CLASSIFICATION,
+    trained: frozenset[str] = frozenset(),
 ) -> Curve:
     """Trains `net` in place; returns (epoch, training loss, held-out accuracy or None) per epoch.
 
+    Layers that are `trained` already, by name, learn at a part of the rate: the optimizer begins
+    without a memory, and steps of full length would undo what they know.
     Ends at the step limit, or when the held-out accuracy has not risen for `patience` epochs.
     Raises InfeasibleError when the loss has exploded or is no longer a number.
     """
-    return _Run(net, batches, config, hooks, objective).to_the_end()
+    return _Run(net, batches, config, hooks, objective, trained).to_the_end()
 
 
 def steps_of(config: TrainConfig, per_epoch: int) -> int:
@@ -81,13 +85,17 @@ class _Run:
         config: TrainConfig,
         hooks: Hooks,
         objective: Objective,
+        trained: frozenset[str],
     ) -> None:
         self.net, self.batches, self.config, self.hooks = net, batches, config, hooks
         self.objective = objective
         self.total = steps_of(config, batches.per_epoch)
         self._fit_quantizers()
         self.optimizer = torch.optim.AdamW(
-            _parameter_groups(net, config), lr=config.learning_rate, betas=(0.9, 0.99), fused=True
+            _parameter_groups(net, config, trained),
+            lr=config.learning_rate,
+            betas=(0.9, 0.99),
+            fused=True,
         )
         self._depthwise = any(node.groups > 1 for node in net.graph.nodes)
         self.done = 0
@@ -113,7 +121,7 @@ class _Run:
             way = (self.done - warmup) / max(1, self.total - warmup)
             part = 0.5 * (1 + math.cos(math.pi * way))
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.learning_rate * part
+            group["lr"] = group.get("share", 1.0) * self.config.learning_rate * part
 
     def to_the_end(self) -> Curve:
         """Steps until a rule ends the run."""
@@ -208,14 +216,22 @@ class _Run:
             self.net.freeze_norms()
 
 
-def _parameter_groups(net: QuantNet, config: TrainConfig) -> list[dict[str, Any]]:
-    """Kernels decay; biases, gains and steps do not."""
-    kernels = [p for name, p in net.named_parameters() if name.endswith(".weight")]
-    others = [p for name, p in net.named_parameters() if not name.endswith(".weight")]
-    return [
-        {"params": kernels, "weight_decay": config.weight_decay},
-        {"params": others, "weight_decay": 0.0},
-    ]
+def _parameter_groups(
+    net: QuantNet, config: TrainConfig, trained: frozenset[str]
+) -> list[dict[str, Any]]:
+    """Kernels decay; biases, gains and steps do not. `share` is a group's part of the rate."""
+    groups: dict[tuple[bool, bool], dict[str, Any]] = {}
+    for known in (False, True):
+        for decays in (True, False):
+            groups[known, decays] = {
+                "params": [],
+                "weight_decay": config.weight_decay if decays else 0.0,
+                "share": TRAINED_RATE if known else 1.0,
+            }
+    for layer in net.graph.nodes[1:]:
+        for name, parameter in net.layer(layer.name).named_parameters():
+            groups[layer.name in trained, name == "weight"]["params"].append(parameter)
+    return [group for group in groups.values() if group["params"]]
 
 
 def precision(

@@ -1,0 +1,185 @@
+"""How much CPU time a search takes to find what 120 candidates trained from scratch find.
+
+    make bench-cost
+    .venv/bin/python benchmarks/cost.py --part 1/2     # every second search; part 2/2 beside it
+
+Whole searches of Fashion-MNIST networks by the real loop, one thread each: random search, Optuna's
+TPE and NSGA-II (both by the reward) and `nsga` with every candidate trained from scratch, and
+`nsga` whose candidates start from the weights of recorded relatives (`evaluator: inherited`). What
+is compared is the hypervolume that the candidates' exported files dominate, held-out accuracy
+against packed bytes, and the CPU time until it is reached. Every finished search goes to
+results/cost.json at once and is not made again.
+"""
+
+import argparse
+import fcntl
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from machine import machine
+
+from bitwright.config import StudyConfig
+from bitwright.records import Outcome
+from bitwright.report.hypervolume import hypervolume
+from bitwright.study.session import run
+from bitwright.study.watch import Watcher
+
+HERE = Path(__file__).parent
+STUDY = HERE / "studies" / "cost.yaml"
+RESULT = HERE / "results" / "cost.json"
+SEEDS = (0, 1, 2)
+TRIALS = 120  # of each search from scratch
+SCRATCH: dict[str, dict[str, Any]] = {
+    "random": {"controller": "random", "options": {"batch": 4}},
+    "optuna:TPESampler": {"controller": "optuna:TPESampler", "options": {"batch": 4}},
+    "optuna:NSGAIISampler": {"controller": "optuna:NSGAIISampler", "options": {"batch": 4}},
+    "nsga": {"controller": "nsga", "options": {"batch": 4}},
+}
+INHERITED: dict[str, dict[str, Any]] = {
+    "inherited": {
+        "controller": "nsga",
+        "options": {"batch": 4},
+        "iterations": TRIALS // 2,
+        "evaluator": "inherited",
+        "tuning": 0.1,
+    },
+}
+LARGEST = 40_000.0  # bytes: what is larger dominates nothing
+GUESS = 0.1  # accuracy of a guess
+WANTED = 10.0  # times less CPU time
+
+
+class Clock(Watcher):
+    """Each candidate's accuracy and size, and the CPU time of the search until then."""
+
+    def __init__(self) -> None:
+        self.found: list[dict[str, Any]] = []
+        self._start = 0.0
+
+    def phase(self, name: str, detail: str = "") -> None:
+        """The clock runs from the search's first moment."""
+        if name == "search":
+            self._start = time.process_time()
+
+    def trial_done(self, outcome: Outcome) -> None:
+        """Noted."""
+        self.found.append(
+            {
+                "cpu_s": round(time.process_time() - self._start, 2),
+                "accuracy": outcome.metric("accuracy"),
+                "packed_bytes": outcome.metric("packed_bytes"),
+                "relative": outcome.relative,
+            }
+        )
+
+
+def search(settings: Mapping[str, Any], seed: int) -> list[dict[str, Any]]:
+    """One whole search."""
+    study = yaml.safe_load(STUDY.read_text())
+    given = {"seed": seed, "iterations": TRIALS // 4, **settings}
+    study["search"] = {**study.get("search", {}), **given}
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        run(StudyConfig.from_mapping(study), Path(folder) / "cost", clock)
+    return clock.found
+
+
+def trace(trials: Sequence[Mapping[str, Any]]) -> list[tuple[float, float]]:
+    """(CPU seconds, hypervolume so far) after each candidate."""
+    points: list[tuple[float, float]] = []
+    traced = []
+    for trial in trials:
+        if trial["accuracy"] is not None:
+            points.append((trial["accuracy"], trial["packed_bytes"]))
+        volume = hypervolume(points, reference=(GUESS, LARGEST), ideal=(1.0, 0.0))
+        traced.append((trial["cpu_s"], volume or 0.0))
+    return traced
+
+
+def reached(traced: Sequence[tuple[float, float]], mark: float) -> float | None:
+    """CPU seconds until the mark; None where it was not reached."""
+    return next((seconds for seconds, volume in traced if volume >= mark), None)
+
+
+def verdict(searches: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """For each seed: the marks, and how many times less the inherited path took to each."""
+    told = []
+    for seed in SEEDS:
+        if not all(f"{name} {seed}" in searches for name in {**SCRATCH, **INHERITED}):
+            continue
+        traced = trace(searches[f"inherited {seed}"])
+        row: dict[str, Any] = {"seed": seed, "against": {}}
+        for name in SCRATCH:
+            seconds, mark = trace(searches[f"{name} {seed}"])[-1]
+            until = reached(traced, mark)
+            row["against"][name] = {
+                "hypervolume": round(mark, 4),
+                "cpu_s": round(seconds, 1),
+                "inherited_cpu_s": until,
+                "times_less": None if until is None else round(seconds / until, 2),
+            }
+        row["inherited_ends_at"] = round(traced[-1][1], 4)
+        told.append(row)
+    return told
+
+
+def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The median over the seeds against each search; a mark that was not reached counts as 0."""
+    return {
+        name: {
+            "times_less": statistics.median(r["against"][name]["times_less"] or 0.0 for r in rows),
+            "wanted": WANTED,
+        }
+        for name in SCRATCH
+        if rows
+    }
+
+
+def kept() -> dict[str, Any]:
+    """The result file."""
+    return json.loads(RESULT.read_text()) if RESULT.exists() else {"searches": {}}
+
+
+def keep(name: str, trials: list[dict[str, Any]]) -> None:
+    """Adds a search to the result file; two processes may do so."""
+    with RESULT.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        searches = {**kept()["searches"], name: trials}
+        rows = verdict(searches)
+        result = {
+            "command": "python benchmarks/cost.py",
+            "machine": machine(),
+            "study": yaml.safe_load(STUDY.read_text()),
+            "seeds": rows,
+            "summary": summary(rows),
+            "searches": dict(sorted(searches.items())),
+        }
+        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def main() -> None:
+    """Makes the searches that are missing."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", default="1/1", help="which of how many parts: 1/2, 2/2")
+    options = parser.parse_args()
+    part, parts = map(int, options.part.split("/"))
+    torch.set_num_threads(1)
+    todo = [(name, seed) for seed in SEEDS for name in {**INHERITED, **SCRATCH}]
+    for number, (name, seed) in enumerate(todo):
+        if number % parts != part - 1 or f"{name} {seed}" in kept()["searches"]:
+            continue
+        found = search({**SCRATCH, **INHERITED}[name], seed)
+        keep(f"{name} {seed}", found)
+        print(f"{name} {seed}: {trace(found)[-1]}", flush=True)
+    print(json.dumps(kept().get("summary"), indent=1))
+
+
+if __name__ == "__main__":
+    main()

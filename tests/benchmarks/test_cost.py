@@ -1,0 +1,65 @@
+"""What the cost benchmark makes of searches: traces, marks, and verdicts."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def cost(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("cost")
+
+
+def trial(seconds, accuracy, size):
+    return {"cpu_s": seconds, "accuracy": accuracy, "packed_bytes": size, "relative": None}
+
+
+SLOW = [trial(10, 0.5, 20_000), trial(20, None, None), trial(30, 0.55, 20_000)]
+QUICK = [trial(1, 0.4, 30_000), trial(2, 0.55, 20_000), trial(3, 0.9, 10_000)]
+
+
+def test_a_trace_rises_and_failures_add_nothing(cost):
+    seconds, volumes = zip(*cost.trace(SLOW), strict=True)
+    assert seconds == (10, 20, 30)
+    assert volumes[0] == volumes[1] < volumes[2]
+    assert volumes[0] == pytest.approx((0.5 - 0.1) / 0.9 / 2)
+    assert cost.trace([trial(1, 0.9, 50_000)])[0][1] == 0, "too large to dominate anything"
+
+
+def test_a_mark_is_reached_by_the_first_that_dominates_as_much(cost):
+    mark = cost.trace(SLOW)[-1][1]
+    assert cost.reached(cost.trace(QUICK), mark) == 2
+    assert cost.reached(cost.trace(QUICK[:1]), mark) is None
+
+
+def test_the_verdict_needs_every_search_of_a_seed(cost):
+    searches = {f"{name} 0": SLOW for name in cost.SCRATCH}
+    assert cost.verdict(searches) == []
+    assert cost.summary([]) == {}
+    (row,) = cost.verdict({**searches, "inherited 0": QUICK})
+    assert row["against"]["random"]["times_less"] == 15.0
+    assert cost.summary([row])["random"] == {"times_less": 15.0, "wanted": cost.WANTED}
+    (row,) = cost.verdict({**searches, "inherited 0": QUICK[:1]})
+    assert row["against"]["random"]["times_less"] is None
+    assert cost.summary([row])["random"]["times_less"] == 0
+
+
+def test_the_settings_of_each_search_make_a_study(cost):
+    import yaml
+
+    from bitwright.config import StudyConfig
+    from bitwright.control.base import CONTROLLERS
+    from bitwright.execute.base import EVALUATORS
+
+    for search in {**cost.SCRATCH, **cost.INHERITED}.values():
+        study = yaml.safe_load(cost.STUDY.read_text())
+        study["search"] = {**study.get("search", {}), **search}
+        config = StudyConfig.from_mapping(study)
+        CONTROLLERS.get(config.search.controller)
+        EVALUATORS.get(config.search.evaluator)
+        trials = config.search.options["batch"] * study["search"].get("iterations", cost.TRIALS / 4)
+        assert trials == cost.TRIALS * (2 if search.get("evaluator") else 1)

@@ -1,0 +1,77 @@
+"""Fills the section on what a search costs in results.md from the committed result.
+
+.venv/bin/python docs/results_cost.py
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "cost.json"
+PAGE = ROOT / "docs" / "results.md"
+BEGIN, END = "<!-- cost:begin -->", "<!-- cost:end -->"
+HEAD = (
+    "| seed | against | candidates | hypervolume | its CPU time | the inherited path's | "
+    "times less |\n|---|---|---|---|---|---|---|"
+)
+
+
+def block(result: Mapping[str, Any]) -> str:
+    """The section: a row for each seed and search from scratch, and the median over the seeds."""
+    rows = [
+        _row(row["seed"], name, against, len(result["searches"][f"{name} {row['seed']}"]))
+        for row in result["seeds"]
+        for name, against in row["against"].items()
+    ]
+    return "\n\n".join([BEGIN, "\n".join([HEAD, *rows]), _told(result), END])
+
+
+def _row(seed: int, name: str, against: Mapping[str, Any], trials: int) -> str:
+    until, less = against["inherited_cpu_s"], against["times_less"]
+    cells = [
+        str(seed),
+        f"`{name}`",
+        str(trials),
+        f"{against['hypervolume']:.3f}",
+        f"{against['cpu_s']:,.0f} s",
+        "not reached" if until is None else f"{until:,.0f} s",
+        "" if less is None else f"{less:.1f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _told(result: Mapping[str, Any]) -> str:
+    seeds = len(result["seeds"])
+    medians = ", ".join(
+        f"{found['times_less']:.1f} times less than `{name}`"
+        if found["times_less"]
+        else f"the mark of `{name}` was not reached"
+        for name, found in result["summary"].items()
+    )
+    wanted = next(iter(result["summary"].values()))["wanted"]
+    kept = all(found["times_less"] >= wanted for found in result["summary"].values())
+    median = f"Median of {seeds} seeds" if seeds > 1 else "One seed"
+    return (
+        f"{median}: {medians}; {wanted:g} times less is what this benchmark is meant to hold: "
+        f"{'it does' if kept else 'it does not'}. `make bench-cost`; "
+        f"{result['machine']['processor']}, one thread a search."
+    )
+
+
+def with_block(page: str, written: str) -> str:
+    """The page with its section replaced."""
+    before, _, rest = page.partition(BEGIN)
+    return before + written + rest.partition(END)[2]
+
+
+def main() -> None:
+    """Rewrites the page."""
+    written = block(json.loads(RESULT.read_text(encoding="utf-8")))
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(with_block(page, written), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

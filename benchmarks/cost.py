@@ -11,7 +11,6 @@ against packed bytes, and the CPU time until it is reached. Every finished searc
 results/cost.json at once and is not made again.
 """
 
-import argparse
 import fcntl
 import json
 import statistics
@@ -24,6 +23,7 @@ from typing import Any
 import torch
 import yaml
 from machine import machine
+from parting import share_of
 
 from bitwright.config import StudyConfig
 from bitwright.records import Outcome
@@ -166,14 +166,11 @@ def keep(name: str, trials: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     """Makes the searches that are missing."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--part", default="1/1", help="which of how many parts: 1/2, 2/2")
-    options = parser.parse_args()
-    part, parts = map(int, options.part.split("/"))
+    searches = [(name, seed) for seed in SEEDS for name in {**INHERITED, **SCRATCH}]
+    todo = share_of(searches, __doc__)
     torch.set_num_threads(1)
-    todo = [(name, seed) for seed in SEEDS for name in {**INHERITED, **SCRATCH}]
-    for number, (name, seed) in enumerate(todo):
-        if number % parts != part - 1 or f"{name} {seed}" in kept()["searches"]:
+    for name, seed in todo:
+        if f"{name} {seed}" in kept()["searches"]:
             continue
         found = search({**SCRATCH, **INHERITED}[name], seed)
         keep(f"{name} {seed}", found)

@@ -10,7 +10,6 @@ made again; delete the file to begin anew. Images to train on, epochs and seeds 
 all, full precision too.
 """
 
-import argparse
 import dataclasses
 import fcntl
 import json
@@ -20,6 +19,7 @@ from typing import Any
 
 import torch
 from machine import machine
+from parting import share_of
 
 from bitwright.config import DataConfig, TrainConfig
 from bitwright.quant.names import TRANSFORMS, traits_of
@@ -142,16 +142,13 @@ class Results:
 
 def main() -> None:
     """Makes the runs that are missing."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--part", default="1/1", help="which of how many parts: 1/2, 2/2")
-    options = parser.parse_args()
-    part, parts = map(int, options.part.split("/"))
+    todo = share_of(runs(), __doc__)
     torch.set_num_threads(1)
     results = Results(RESULT)
     task = ImageClassification.make(DataConfig(name=DATA), seed=0)
     shop = Shop.open("transforms", task, OnnxRuntimeCpu(), device=torch.device("cpu"), threads=1)
-    for number, run in enumerate(runs()):
-        if number % parts != part - 1 or run in results.done():
+    for run in todo:
+        if run in results.done():
             continue
         found = run.result(shop)
         results.add(found)

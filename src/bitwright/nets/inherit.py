@@ -178,14 +178,13 @@ class _Transfer:
         if (new.place.method, new.place.signed) != (old.place.method, old.place.signed):
             return
         state = old.state_dict()
-        by_channel = old.place.channels
         for name, value in new.state_dict().items():
-            if isinstance(value, Tensor) and value.shape != state[name].shape:
-                if not state[name].ndim or state[name].shape[0] != by_channel:
-                    return  # it fits itself anew
+            if not isinstance(value, Tensor):
+                continue
+            if new.step_shape and state[name].shape[:1] == (old.place.channels,):
                 state[name] = state[name][rows.index]
-            elif isinstance(value, Tensor) and new.step_shape and value.shape[:1] == (by_channel,):
-                state[name] = state[name][rows.index]
+            if state[name].shape != value.shape:
+                return  # it fits itself anew
         new.load_state_dict(state)
 
 

@@ -9,7 +9,6 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 from bitwright.control.reward import ACCURACY, FAILED
 from bitwright.errors import ExportError, InfeasibleError, MeasurementError
@@ -28,13 +27,6 @@ TIMED = frozenset({"latency_ms"})  # metrics that no seed repeats
 DISK_TROUBLE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 )
-
-
-class Training(Protocol):
-    """How a candidate's network gets its weights."""
-
-    def trained(self, job: Job, blueprint: Blueprint, hooks: Hooks) -> "Trained":
-        """The blueprint's network, trained under its policy."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +82,9 @@ def _is_the_disks(error: BaseException | None) -> bool:
 class _Trial:
     """One evaluation as far as it has come."""
 
-    def __init__(self, job: Job, bench: Workbench, place: Place, training: Training) -> None:
+    def __init__(
+        self, job: Job, bench: Workbench, place: Place, training: ScratchEvaluator
+    ) -> None:
         self.job, self.bench, self.place, self.training = job, bench, place, training
         self.needs = bench.needs | bench.reward.needs
         self.penalty = FAILED

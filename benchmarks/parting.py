@@ -1,0 +1,15 @@
+"""A benchmark's runs, shared out among processes that work side by side."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TypeVar
+
+Run = TypeVar("Run")
+
+
+def share_of(runs: Sequence[Run], description: str | None) -> Sequence[Run]:
+    """The runs that the command line's `--part` leaves to this process: all without it."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--part", default="1/1", help="which of how many parts: 1/2, 2/2")
+    part, parts = map(int, parser.parse_args().part.split("/"))
+    return runs[part - 1 :: parts]

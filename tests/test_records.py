@@ -59,6 +59,8 @@ outcomes = st.builds(
     model=st.none() | st.text(max_size=9),
     lost=st.integers(0, 2),
     relative=st.none() | st.integers(0, 10**6),
+    fidelity=st.floats(0.001, 1.0),
+    goes_on=st.none() | st.integers(0, 10**6),
 )
 SOME = Outcome(3, 1, Genome("s", (("a/0", 1),)), "complete", 0.5, seconds=(("train", 1.5),))
 
@@ -95,7 +97,7 @@ def test_a_number_that_is_none_is_not_written() -> None:
         outcome_to_json(Outcome(0, 0, Genome("s"), "complete", float("nan")))
 
 
-LATER = {"lost", "relative"}  # keys that older records do not have
+LATER = {"lost", "relative", "fidelity", "goes_on"}  # keys that older records do not have
 
 
 def test_a_newer_schema_is_refused() -> None:
@@ -114,11 +116,12 @@ def test_a_record_without_a_key_is_broken(key: str) -> None:
         outcome_from_json(json.dumps(data))
 
 
-def test_a_record_from_before_workers_and_inheritance_lost_none_and_has_no_relative() -> None:
-    data = json.loads(outcome_to_json(SOME))
-    del data["lost"], data["relative"]
+def test_a_record_from_before_workers_inheritance_and_stages_had_none_of_them() -> None:
+    data = {key: value for key, value in json.loads(outcome_to_json(SOME)).items()}
+    for key in LATER:
+        del data[key]
     found = outcome_from_json(json.dumps(data))
-    assert (found.lost, found.relative) == (0, None)
+    assert (found.lost, found.relative, found.fidelity, found.goes_on) == (0, None, 1.0, None)
 
 
 @pytest.mark.parametrize(

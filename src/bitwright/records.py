@@ -99,6 +99,9 @@ class Outcome:
     measure). `model` is the exported file's path relative to the study's folder, where it was kept.
     `lost` counts the evaluations that ended because their worker process died. `relative` is the
     trial whose weights the network started from, None where it was trained from scratch.
+    `fidelity` is the part of the whole budget that it was trained for: outcomes of different parts
+    do not compare. `goes_on` is the trial whose training this one took further, of the same genome
+    and seed; its curve is the curve of both.
     """
 
     number: int
@@ -117,6 +120,13 @@ class Outcome:
     model: str | None = None
     lost: int = 0
     relative: int | None = None
+    fidelity: float = 1.0
+    goes_on: int | None = None
+
+    @property
+    def epochs(self) -> float | None:
+        """The passes over the training data in all; None where it was not trained."""
+        return self.curve[-1][0] if self.curve else None
 
     def metric(self, name: str) -> float | None:
         """A metric's value, or None where it was not measured."""
@@ -197,6 +207,8 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
         model=data["model"],
         lost=data.get("lost", 0),
         relative=data.get("relative"),
+        fidelity=data.get("fidelity", 1.0),
+        goes_on=data.get("goes_on"),
     )
 
 

@@ -14,8 +14,8 @@ from bitwright.nets.build import QuantNet
 from bitwright.nets.layers import ConvNorm
 from bitwright.tasks.data.images import ImageData
 from bitwright.train.batches import Batches
+from bitwright.train.schedule import FREEZE_NORMS_AT
 from bitwright.train.trainer import (
-    FREEZE_NORMS_AT,
     TRAINED_RATE,
     Hooks,
     Progress,
@@ -113,6 +113,26 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     again = train(resumed, batches(seed=9, count=200), budget, Hooks(resume=state))
     assert_equal(whole, resumed)
     assert again == curve
+
+
+@pytest.mark.parametrize("until", [0.1, 0.25, 0.4])
+def test_a_run_that_went_on_from_within_a_pass_ends_where_one_in_one_go_does(
+    until: float, net: MakeNet, batches: MakeBatches
+) -> None:
+    budget = BUDGET(epochs=5)
+    whole = net()
+    curve = train(whole, batches(count=300), budget)
+    kept: list[dict[str, Any]] = []
+    early = train(net(), batches(count=300), budget, Hooks(until=until, keep=kept.append))
+    assert early[-1][0] == pytest.approx(5 * until)
+
+    (state,) = kept
+    assert state["done"] == int(0.8 * 20 * until)
+    resumed = net(seed=9)
+    hooks = Hooks(resume=state, keep=kept.append)
+    assert train(resumed, batches(seed=9, count=300), budget, hooks) == curve
+    assert_equal(whole, resumed)
+    assert len(kept) == 1, "after the whole budget nothing goes on"
 
 
 def test_a_saved_state_survives_a_file(net: MakeNet, batches: MakeBatches, tmp_path: Any) -> None:

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
 from rich.text import Text
 
+from bitwright.control.converge import winner
 from bitwright.execute.base import Job
 from bitwright.records import Outcome
 from bitwright.report import tables, wording
@@ -58,9 +59,9 @@ class TerminalWatcher(Watcher):
         self._look_at(outcome)
 
     def _look_at(self, outcome: Outcome) -> None:
-        better = self.best is None or outcome.reward > self.best.reward
-        if outcome.state == "complete" and better:
-            self.best = outcome
+        if outcome.state == "complete":
+            rivals = [outcome] if self.best is None else [self.best, outcome]
+            self.best = winner(rivals)
 
 
 class PlainWatcher(TerminalWatcher):

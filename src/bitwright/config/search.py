@@ -17,6 +17,16 @@ class ConvergenceConfig(Part):
     """The reward's relative change, highest to lowest, is at most this."""
 
 
+class HalvingConfig(Part):
+    """Candidates train in stages; of each stage the best in `eta` go on to `eta` times as much."""
+
+    eta: int = Field(default=3, ge=2, le=10)
+    """One in so many goes on, to so many times the budget."""
+
+    rungs: int = Field(default=3, ge=2, le=6)
+    """So many stages; the last one ends the whole budget, train."""
+
+
 class SearchConfig(Part):
     """The loop (M1): who proposes, who evaluates, how often, and when it ends."""
 
@@ -31,6 +41,9 @@ class SearchConfig(Part):
 
     tuning: float = Field(default=0.1, gt=0, le=1)
     """The part of train.epochs that a candidate gets which starts from a relative's weights."""
+
+    halving: HalvingConfig | None = None
+    """Train candidates in stages, and only the best of them to the end."""
 
     iterations: int = Field(default=50, ge=1)
     """The most iterations."""

@@ -78,6 +78,13 @@ class Controller(ABC):
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Takes in one iteration's outcomes."""
 
+    def ranked(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Complete outcomes of equally long training, the best first: by reward, if not told else.
+
+        It tells which candidates go on where a study trains them in stages (`search.halving`).
+        """
+        return sorted(outcomes, key=lambda outcome: -outcome.reward)
+
     @abstractmethod
     def snapshot(self) -> Snapshot:
         """The whole state as JSON values."""

@@ -51,25 +51,40 @@ def stopped_by(
     rewards: Sequence[float],
     *,
     iterations: int,
+    learned: int | None = None,
     window: int | None = None,
     threshold: float = 0.0,
 ) -> Literal["converged", "iterations"] | None:
     """What ends the study after these iterations, or None to go on; convergence is named first.
 
-    Without a `window` only the iteration limit counts.
+    Without a `window` only the iteration limit counts. Some of the `learned` iterations may have no
+    reward, where none of their candidates was trained to the end.
     """
     if window is not None and converged(rewards, window=window, threshold=threshold):
         return "converged"
-    return "iterations" if len(rewards) >= iterations else None
+    done = len(rewards) if learned is None else learned
+    return "iterations" if done >= iterations else None
+
+
+def comparable(outcomes: Iterable[Outcome]) -> list[Outcome]:
+    """The complete ones of the highest fidelity that any of them has, in the order given.
+
+    Where candidates are trained in stages, what had less of the budget stands in no contest with
+    what had more.
+    """
+    complete = [outcome for outcome in outcomes if outcome.state == "complete"]
+    highest = max((outcome.fidelity for outcome in complete), default=1.0)
+    return [outcome for outcome in complete if outcome.fidelity == highest]
 
 
 def winner(outcomes: Sequence[Outcome], rule: Rule = "best") -> Outcome:
     """The outcome whose network is the study's result; the earliest one among equals.
 
     `best` takes the highest reward of all; `last` the highest of the newest iteration that holds a
-    complete candidate. InfeasibleError where no candidate is complete.
+    complete candidate. Only those that were trained the longest count. InfeasibleError where no
+    candidate is complete.
     """
-    complete = [outcome for outcome in outcomes if outcome.state == "complete"]
+    complete = comparable(outcomes)
     if not complete:
         raise InfeasibleError(_none_complete(outcomes))
     if rule == "last":

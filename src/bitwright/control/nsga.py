@@ -87,12 +87,14 @@ class NsgaController(Controller):
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """The newcomers join, and the worst of all leave."""
-        members = [*self._population, *(self._member(outcome) for outcome in outcomes)]
-        costs = np.array([member.costs for member in members])
-        violations = np.array([member.violation for member in members])
-        kept = order(costs, violations)[: self._settings.population]
-        self._population = [members[int(index)] for index in kept]
+        members = [*self._population, *map(self._member, outcomes)]
+        kept = _order(members)[: self._settings.population]
+        self._population = [members[index] for index in kept]
         self._seen.update((outcome.genome, None) for outcome in outcomes)
+
+    def ranked(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """By the objectives: those that no other beats first, of them the least crowded."""
+        return [outcomes[index] for index in _order(list(map(self._member, outcomes)))]
 
     def _member(self, outcome: Outcome) -> Member:
         if outcome.state != "complete":  # its metrics may be missing and do not count
@@ -136,3 +138,12 @@ class NsgaController(Controller):
             for picks, costs, violation in snapshot["population"]
         ]
         self._seen = {genome_from_json(self._space, item): None for item in snapshot["seen"]}
+
+
+def _order(members: Sequence[Member]) -> list[int]:
+    """Their places, the best first."""
+    if not members:
+        return []
+    costs = np.array([member.costs for member in members])
+    violations = np.array([member.violation for member in members])
+    return [int(index) for index in order(costs, violations)]

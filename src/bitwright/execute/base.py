@@ -4,12 +4,12 @@ import abc
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 from bitwright.config import TrainConfig
 from bitwright.control.reward import Reward
 from bitwright.execute.place import Place
-from bitwright.records import Genome, Outcome
+from bitwright.records import Genome, Outcome, State
 from bitwright.registry import Registry, subclass_of
 from bitwright.space.joint import JointSpace
 
@@ -22,7 +22,8 @@ class Job:
     """One trial to carry out. All its randomness comes from `seed`.
 
     `relative` is the recorded trial whose network is the most like this one, for evaluators that
-    ask for it.
+    ask for it. `fidelity` is the part of the budget at which training ends; `goes_on` is the
+    recorded trial, with the same genome and seed, whose training this one takes further.
     """
 
     number: int
@@ -30,6 +31,22 @@ class Job:
     genome: Genome
     seed: int
     relative: int | None = None
+    fidelity: float = 1.0
+    goes_on: int | None = None
+
+    def outcome(self, state: State, reward: float, **rest: Any) -> Outcome:
+        """What became of it: an outcome with everything that the job says already."""
+        return Outcome(
+            self.number,
+            self.iteration,
+            self.genome,
+            state,
+            reward,
+            seed=self.seed,
+            fidelity=self.fidelity,
+            goes_on=self.goes_on,
+            **rest,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +74,7 @@ class Evaluator(abc.ABC):
     """
 
     inherits: ClassVar[bool] = False  # whether jobs are to name a relative (`Job.relative`)
+    pauses: ClassVar[bool] = False  # whether it trains in stages (`Job.fidelity`, `Job.goes_on`)
 
     @abc.abstractmethod
     def evaluate(self, job: Job, place: Place) -> Outcome:

@@ -219,15 +219,11 @@ class ProcessExecutor(Executor):
         self._finished.append(self._given_up(worker, worker.job, "infeasible", reason))
 
     def _given_up(self, worker: _Worker, job: Job, state: State, reason: str) -> Outcome:
-        return Outcome(
-            job.number,
-            job.iteration,
-            job.genome,
+        return job.outcome(
             state,
             FAILED,
             reason=reason,
             seconds=(("lost", time.monotonic() - worker.began),),
-            seed=job.seed,
             lost=self._losses.pop(job.number, 0),
         )
 

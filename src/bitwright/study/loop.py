@@ -10,11 +10,12 @@ so a seed gives one search, however many workers there are and however fast each
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from bitwright.config import SearchConfig
 from bitwright.control.base import Controller
 from bitwright.control.converge import iteration_reward, stopped_by
+from bitwright.control.halving import WHOLE, Halving
 from bitwright.execute.base import Executor, Job
 from bitwright.execute.weights import KEPT
 from bitwright.records import Genome, Outcome, Pick
@@ -32,7 +33,8 @@ class Loop:
 
     `spent` counts the seconds that stand against the time limit, those of all workers together
     divided by `workers`. `pause_asked` says whether somebody wants the study to pause. `relative`
-    names the learned trial that a candidate may take weights from.
+    names the learned trial that a candidate may take weights from. `halving` decides which trials
+    take a candidate further; the controller proposes the others, and learns of those alone.
     """
 
     settings: SearchConfig
@@ -46,6 +48,8 @@ class Loop:
     workers: int = 1
     pause_asked: Callable[[], bool] = lambda: False
     relative: Chooser = nobody
+    halving: Halving | None = None
+    _learned: int = dataclasses.field(init=False, default=0)  # iterations
     _rewards: list[float] = dataclasses.field(init=False, default_factory=list)
     _early: dict[int, Outcome] = dataclasses.field(init=False, default_factory=dict)
     _recorded: int = dataclasses.field(init=False, default=0)  # trials in the store
@@ -56,8 +60,8 @@ class Loop:
         for iteration in range(1 + self.lookahead):
             self._propose(iteration)
         while (reason := self._reason_to_stop()) is None:
-            self._finish(len(self._rewards))
-            self._propose(len(self._rewards) + self.lookahead)
+            self._finish(self._learned)
+            self._propose(self._learned + self.lookahead)
         return reason
 
     def _propose(self, iteration: int) -> None:
@@ -69,15 +73,22 @@ class Loop:
             self.executor.submit(self._job(number, iteration))
 
     def _job(self, number: int, iteration: int) -> Job:
-        seed = self.settings.seed
-        genome = self.controller.propose(number, generator(seed, number, "propose"))
-        return Job(number, iteration, genome, derive(seed, number, "trial"), self._relative(genome))
+        stretch = self.halving.stretch(number) if self.halving else WHOLE
+        before, seed = stretch.goes_on, self.settings.seed
+        if before is None:
+            genome = self.controller.propose(number, generator(seed, number, "propose"))
+            job = Job(number, iteration, genome, derive(seed, number, "trial"))
+            return dataclasses.replace(
+                job, relative=self._relative(genome), fidelity=stretch.fidelity
+            )
+        job = Job(number, iteration, before.genome, before.seed)
+        return dataclasses.replace(job, fidelity=stretch.fidelity, goes_on=before.number)
 
     def _relative(self, genome: Genome) -> int | None:
         """Of trials that were learned: what else has finished by now is a matter of luck."""
         if self.relative is nobody:
             return None
-        learned = len(self._rewards) * self.controller.batch
+        learned = self._learned * self.controller.batch
         first = max(0, learned - KEPT)
         return self.relative(genome, self.store.outcomes(after=first)[: learned - first])
 
@@ -87,9 +98,24 @@ class Loop:
         first = iteration * batch
         self._record(first + batch)
         outcomes = self.store.outcomes(after=first)[:batch]
-        self.controller.learn(outcomes)
-        self._rewards.append(iteration_reward(outcomes))
+        self._learn(outcomes)
         self.spent += sum(s for outcome in outcomes for _, s in outcome.seconds) / self.workers
+
+    def _learn(self, outcomes: Sequence[Outcome]) -> None:
+        """The controller compares like with like, and so does convergence.
+
+        One learns of the first stage of every candidate, the other of those that were trained
+        whole.
+        """
+        new = [outcome for outcome in outcomes if outcome.goes_on is None]
+        whole = [outcome for outcome in outcomes if outcome.fidelity == WHOLE.fidelity]
+        if new:
+            self.controller.learn(new)
+        if whole:
+            self._rewards.append(iteration_reward(whole))
+        if self.halving:
+            self.halving.learn(outcomes)
+        self._learned += 1
 
     def _record(self, end: int) -> None:
         """Stores the trials before `end` in the order of their numbers; early ones wait."""
@@ -111,16 +137,17 @@ class Loop:
         self._early[outcome.number] = outcome
 
     def _reason_to_stop(self) -> StoppedBy | None:
-        if len(self._rewards) < self._recorded // self.controller.batch:
+        if self._learned < self._recorded // self.controller.batch:
             return None  # an earlier run has gone on from here
         convergence = self.settings.convergence
         rule = stopped_by(
             self._rewards,
+            learned=self._learned,
             iterations=self.settings.iterations,
             window=convergence.window if convergence else None,
             threshold=convergence.threshold if convergence else 0.0,
         )
         minutes = self.settings.minutes
-        if rule is None and minutes is not None and self._rewards and self.spent >= 60 * minutes:
+        if rule is None and minutes is not None and self._learned and self.spent >= 60 * minutes:
             return "time"
         return rule

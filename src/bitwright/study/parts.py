@@ -15,15 +15,18 @@ from bitwright._version import __version__
 from bitwright.config import QuantizationConfig, StudyConfig, TrainConfig
 from bitwright.control.base import CONTROLLERS, Controller
 from bitwright.control.base import make as make_controller
+from bitwright.control.halving import Halving, Rungs
 from bitwright.control.reward import Reward
 from bitwright.errors import ConfigError, TargetError
 from bitwright.execute.base import EVALUATORS, Evaluator, Executor, Listener, Workbench
 from bitwright.execute.inline import InlineExecutor
 from bitwright.execute.processes import ProcessExecutor
+from bitwright.execute.weights import KEPT
 from bitwright.quant.spec import ROLES, Method, Role
 from bitwright.seeds import derive
 from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.space.templates import stages_of
+from bitwright.study.settings import lookahead
 from bitwright.targets.base import TARGETS, Target
 
 if TYPE_CHECKING:
@@ -57,6 +60,25 @@ class Parts:
             seed=derive(settings.seed, 0, "controller"),
             initial_reward=self.config.reward.initial,
         )
+
+    def halving(self, controller: Controller) -> Halving | None:
+        """Who decides which candidates are trained on, where they are trained in stages."""
+        rungs = self.rungs
+        if rungs is None:
+            return None
+        return Halving(
+            rungs,
+            controller.ranked,
+            batch=controller.batch,
+            lookahead=lookahead(self.config),
+            window=KEPT,
+        )
+
+    @property
+    def rungs(self) -> Rungs | None:
+        """The stages that candidates are trained in; None where they are trained in one go."""
+        halving = self.config.search.halving
+        return None if halving is None else Rungs(halving.eta, halving.rungs)
 
     def executor(self, space: JointSpace, folder: Path, listener: Listener) -> Executor:
         """Where candidates of that space are evaluated: in this process, or in workers."""
@@ -109,14 +131,29 @@ def check(config: StudyConfig) -> None:
     target_of(config)
     reward_of(config)
     CONTROLLERS.get(config.search.controller)
+    if config.search.halving is not None and config.train.patience is not None:
+        raise ConfigError(
+            f"train.patience = {config.train.patience} ends a training before its stage does, so "
+            "that it could not go on; leave out train.patience or search.halving"
+        )
 
 
 def assemble(config: StudyConfig, name: str) -> Parts:
     """The parts of the study of that name; loads its data."""
-    EVALUATORS.get(config.search.evaluator)  # refused before the data is loaded
+    _check_evaluator(config)  # refused before the data is loaded
     shop = _shop(config, name)
     space = _space(config, methods_of(config.quantization), shop.task)
     return Parts(config, shop, reward_of(config), space)
+
+
+def _check_evaluator(config: StudyConfig) -> None:
+    name = config.search.evaluator
+    pauses = getattr(EVALUATORS.get(name), "pauses", False)
+    if config.search.halving is not None and not pauses:
+        raise ConfigError(
+            f"search.halving trains candidates in stages, which evaluator '{name}' does not do; "
+            "take evaluator 'scratch', or leave out search.halving"
+        )
 
 
 def declared_space(config: StudyConfig) -> JointSpace:

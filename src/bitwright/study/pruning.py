@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bitwright.control.converge import winner
-from bitwright.execute.weights import KEPT, weights_file
+from bitwright.execute.weights import KEPT, checkpoint_file, learned_by, weights_file
 from bitwright.records import Outcome
 from bitwright.study.folder import Folder
 from bitwright.study.reading import pareto
@@ -31,7 +31,8 @@ class Pruning(Watcher):
     """Hears of trials in place of another watcher, tells it, and prunes now and then.
 
     Candidates are proposed while at most `ahead` trials before them are not recorded: so long are
-    the weights of relatives kept that they may name.
+    the weights of relatives kept that they may name, and the checkpoints that they may go on from.
+    A checkpoint that was gone on from, or that nothing can go on from, is deleted at once.
     """
 
     def __init__(
@@ -44,6 +45,10 @@ class Pruning(Watcher):
     def trial_done(self, outcome: Outcome) -> None:
         """Counts."""
         self._inner.trial_done(outcome)
+        if outcome.goes_on is not None:
+            checkpoint_file(self._folder.path, outcome.goes_on).unlink(missing_ok=True)
+        if outcome.state != "complete":
+            checkpoint_file(self._folder.path, outcome.number).unlink(missing_ok=True)
         self._with_files.append(outcome)
         self._count += 1
         if self._count % PRUNE_EVERY == 0:
@@ -51,7 +56,7 @@ class Pruning(Watcher):
             self._prune_weights(outcome.number - KEPT - self._ahead)
 
     def _prune_weights(self, end: int) -> None:
-        """Deletes the weights of trials before `end`."""
+        """Deletes the weights and checkpoints of trials before `end`."""
         for path in weights_file(self._folder.path, 0).parent.glob("*.pt"):
-            if int(path.stem) < end:
+            if learned_by(path) < end:
                 path.unlink()

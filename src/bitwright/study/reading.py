@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from bitwright.config import StudyConfig
-from bitwright.control.converge import winner
+from bitwright.control.converge import comparable, winner
 from bitwright.records import Outcome
 from bitwright.report.pareto import Direction, front
 from bitwright.study.documents import entry_from_json, rows_from_json, teacher_from_json
@@ -84,8 +84,11 @@ def entry_of(outcome: Outcome, label: str | None = None) -> Entry:
 
 
 def pareto(outcomes: tuple[Outcome, ...]) -> tuple[Entry, ...]:
-    """The complete trials that none beats in accuracy and every measured cost at once (M1.5)."""
-    complete = [outcome for outcome in outcomes if outcome.state == "complete"]
+    """The complete trials that none beats in accuracy and every measured cost at once (M1.5).
+
+    Only those that were trained the longest count.
+    """
+    complete = comparable(outcomes)
     names = [n for n in COSTS if complete and all(o.metric(n) is not None for o in complete)]
     points = [
         (outcome.metric("accuracy") or 0.0, *(outcome.metric(name) or 0.0 for name in names))

@@ -46,6 +46,7 @@ def search(run: Run, space: JointSpace, spent: float) -> StoppedBy:
             workers=run.config.workers,
             pause_asked=run.folder.pause_asked,
             relative=nearest_in(space) if run.parts.inherits else nobody,
+            halving=run.parts.halving(controller),
         )
         stopped = loop.run()
     watcher.search_done(stopped)

@@ -149,6 +149,21 @@ def tiny_space_is_survived(make: Factory) -> None:
     assert len(outcomes) >= 60, "the search ended early"
 
 
+def ranking_is_an_order(make: Factory) -> None:
+    """Ranking outcomes loses none and changes nothing; the best of all stays the best."""
+    space = ToySpace()
+    history = search(make(space, SEED), space)
+    before = _text(history.controller.snapshot())
+    complete = [outcome for outcome in history.outcomes if outcome.state == "complete"]
+    ranked = list(history.controller.ranked(complete))
+    assert sorted(outcome.number for outcome in ranked) == [each.number for each in complete], (
+        "ranking lost or doubled an outcome"
+    )
+    assert ranked == list(history.controller.ranked(complete)), "ranking twice gave two orders"
+    assert _text(history.controller.snapshot()) == before, "ranking changed the state"
+    assert list(history.controller.ranked([])) == [], "no outcomes have an order too"
+
+
 CHECKS: Sequence[Callable[[Factory], None]] = (
     proposals_are_valid,
     same_seed_same_search,
@@ -159,6 +174,7 @@ CHECKS: Sequence[Callable[[Factory], None]] = (
     state_is_a_fold,
     evaluated_is_not_repeated,
     tiny_space_is_survived,
+    ranking_is_an_order,
 )
 
 

@@ -113,6 +113,24 @@ def ends_when_its_time_is_up(make: Factory, folder: Path) -> None:
         assert found.reward < 0, f"a candidate without time is worth {found.reward}"
 
 
+def stages_make_a_whole(make: Factory, folder: Path) -> None:
+    """Where it trains in stages, they come to what training in one go does, measured alike."""
+    bench = workbench(folder)
+    if not make(bench).pauses:
+        return
+    first = dataclasses.replace(_job(bench), fidelity=0.5)
+    second = dataclasses.replace(first, number=8, fidelity=1.0, goes_on=7)
+    looked, ended = (make(bench).evaluate(job, Place()) for job in (first, second))
+    assert looked.state == "complete", f"a first stage is {looked.state}: {looked.reason}"
+    for job, outcome in ((first, looked), (second, ended)):
+        told = outcome.fidelity, outcome.goes_on
+        assert told == (job.fidelity, job.goes_on), f"fidelity and goes_on are {told}"
+    at_once = make(bench).evaluate(dataclasses.replace(_job(bench), number=9), Place())
+    assert ended.metrics == at_once.metrics, "two stages gave another network than one"
+    lost = make(bench).evaluate(dataclasses.replace(second, goes_on=3), Place())
+    assert lost.state == "failed", f"without what it goes on from, a stage is {lost.state}"
+
+
 CHECKS: Sequence[Callable[[Factory, Path], None]] = (
     an_outcome_is_its_jobs,
     one_seed_gives_one_outcome,
@@ -120,6 +138,7 @@ CHECKS: Sequence[Callable[[Factory, Path], None]] = (
     limits_are_kept,
     ends_when_its_time_is_up,
     time_is_kept,
+    stages_make_a_whole,
 )
 
 

@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from bitwright.control.reward import ACCURACY, FAILED
 from bitwright.errors import ExportError, InfeasibleError, MeasurementError
@@ -19,6 +20,7 @@ from bitwright.nets.build import QuantNet
 from bitwright.records import Blueprint, Measurement, Outcome, State
 from bitwright.space.joint import expand
 from bitwright.train.netfile import describe
+from bitwright.train.stages import of_stage
 from bitwright.train.trainer import Curve, Hooks
 
 logger = logging.getLogger(__name__)
@@ -44,11 +46,14 @@ class ScratchEvaluator(Evaluator):
     Hard limits that need no training (sizes, operations) are checked before it.
     """
 
+    pauses: ClassVar[bool] = True
+
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
 
     def trained(self, job: Job, blueprint: Blueprint, hooks: Hooks) -> Trained:
-        """From fresh weights, with the whole budget."""
+        """From fresh weights or its checkpoint, with the whole budget or a stage of it."""
+        hooks = of_stage(job, self._bench.folder, hooks)
         return Trained(*self._bench.shop.trained(blueprint, self._bench.budget, job.seed, hooks))
 
     def evaluate(self, job: Job, place: Place) -> Outcome:
@@ -127,6 +132,7 @@ class _Trial:
             with self.place.alone() if timed else contextlib.nullcontext():
                 measured = shop.measured(graph, path, timed=timed)
             self.metrics = {**measured, ACCURACY: score}
+        self._judge_curve(score.value)
         self._check_needs()
         self._check_limits(before_training=False)
         return self.outcome("complete", bench.reward.score(self._values()))
@@ -139,6 +145,11 @@ class _Trial:
             ("file", "exported"),
         )
         return Measurement(shop.score_of_file(path, shop.held), context=context)
+
+    def _judge_curve(self, accuracy: float) -> None:
+        """Puts the exported file's accuracy where training ended, unless it was judged there."""
+        *before, (epoch, loss, judged) = self.curve
+        self.curve = (*before, (epoch, loss, accuracy if judged is None else judged))
 
     def _check_needs(self) -> None:
         """MeasurementError where a metric is missing that someone reads."""
@@ -178,10 +189,7 @@ class _Trial:
         reason: str | None = None,
         trace: str | None = None,
     ) -> Outcome:
-        return Outcome(
-            self.job.number,
-            self.job.iteration,
-            self.job.genome,
+        return self.job.outcome(
             state,
             reward,
             metrics=tuple(self.metrics.items()),
@@ -191,7 +199,6 @@ class _Trial:
             traceback=trace,
             curve=self.curve,
             seconds=tuple(self.seconds.items()),
-            seed=self.job.seed,
             model=self.model,
             relative=self.relative,
         )

@@ -23,6 +23,7 @@ class InheritedEvaluator(ScratchEvaluator):
     """
 
     inherits: ClassVar[bool] = True
+    pauses: ClassVar[bool] = False
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__(bench)

@@ -18,9 +18,9 @@ from bitwright.space.joint import JointSpace, expand
 from bitwright.tasks.base import Samples, Task
 from bitwright.train import final
 from bitwright.train.final import JUDGED, Finisher
+from bitwright.train.schedule import steps_of
 from bitwright.train.sensitivity import prober
 from bitwright.train.shop import Shop
-from bitwright.train.trainer import steps_of
 
 FEW = 2  # training steps, where what comes after them is timed
 

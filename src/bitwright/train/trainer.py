@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import dataclasses
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,11 +14,11 @@ from bitwright.errors import InfeasibleError
 from bitwright.nets.build import QuantNet
 from bitwright.train.batches import Batch, Batches
 from bitwright.train.objective import Objective
+from bitwright.train.schedule import Schedule
 
 CHECK_EVERY = 20  # steps between looks at the loss: reading it waits for the device
 LARGEST_LOSS = 1e4  # no network that learns has a loss like this
 TRAINED_RATE = 0.3  # of the learning rate, for layers that start from trained weights
-FREEZE_NORMS_AT = 0.85  # of the training: the rest runs on running statistics, as inference does
 
 CLASSIFICATION = Objective()
 
@@ -41,7 +40,8 @@ class Hooks:
     """What a caller may attach: `judge` gives held-out accuracy, `watch` sees progress.
 
     `between` is called before each step: it may wait, or end the training by raising. `save` is
-    given the state after each epoch, `resume` is such a state to go on from.
+    given the state after each epoch, `resume` is such a state to go on from. `until` ends the run
+    after that part of the budget; `keep` is given the state from which a longer one goes on.
     """
 
     judge: Callable[[QuantNet], float] | None = None
@@ -49,6 +49,8 @@ class Hooks:
     between: Callable[[], None] | None = None
     save: Callable[[dict[str, Any]], None] | None = None
     resume: dict[str, Any] | None = None
+    until: float = 1.0
+    keep: Callable[[dict[str, Any]], None] | None = None
 
 
 def train(
@@ -69,12 +71,6 @@ def train(
     return _Run(net, batches, config, hooks, objective, trained).to_the_end()
 
 
-def steps_of(config: TrainConfig, per_epoch: int) -> int:
-    """The most steps that a training takes, of so many in an epoch."""
-    steps = math.ceil(config.epochs * per_epoch)
-    return max(1, min(steps, config.steps or steps))
-
-
 class _Run:
     """One training run: the optimizer, the schedule and the curve so far."""
 
@@ -89,7 +85,8 @@ class _Run:
     ) -> None:
         self.net, self.batches, self.config, self.hooks = net, batches, config, hooks
         self.objective = objective
-        self.total = steps_of(config, batches.per_epoch)
+        self.schedule = Schedule.of(config, batches.per_epoch, hooks.until)
+        self.total = self.schedule.total
         self._fit_quantizers()
         self.optimizer = torch.optim.AdamW(
             _parameter_groups(net, config, trained),
@@ -100,6 +97,8 @@ class _Run:
         self._depthwise = any(node.groups > 1 for node in net.graph.nodes)
         self.done = 0
         self.curve: list[tuple[float, float, float | None]] = []
+        self.losses: list[Tensor] = []  # of the steps since the curve's last point
+        self._pass_begins = batches.generator.get_state()
 
     def _fit_quantizers(self) -> None:
         """Lets every quantizer fit its step to real activations before the optimizer reads it."""
@@ -109,17 +108,12 @@ class _Run:
                 self.net(next(iter(self.batches)).inputs)
 
     def _set_rate(self) -> None:
-        """This step's learning rate: linear warm-up, then a cosine to zero.
+        """This step's learning rate.
 
         torch's own schedules tie a network into a circle of references, which only a rare
         collection takes apart: a search would hold a dozen dead networks.
         """
-        warmup = max(1, round(self.config.warmup * self.total))
-        if self.done < warmup:
-            part = (self.done + 1) / warmup
-        else:
-            way = (self.done - warmup) / max(1, self.total - warmup)
-            part = 0.5 * (1 + math.cos(math.pi * way))
+        part = self.schedule.rate(self.done)
         for group in self.optimizer.param_groups:
             group["lr"] = group.get("share", 1.0) * self.config.learning_rate * part
 
@@ -128,25 +122,32 @@ class _Run:
         if self.hooks.resume is not None:
             self._restore(self.hooks.resume)
         self.net.train()
-        losses: list[Tensor] = []
         for batch in self._remaining():
             if self.hooks.between:
                 self.hooks.between()
-            if self.done == int(FREEZE_NORMS_AT * self.total):
+            if self.done == self.schedule.freezes_at:
                 self.net.freeze_norms()
-            losses.append(self._step(batch))
+            self.losses.append(self._step(batch))
             self.done += 1
             epoch_ends = self.done % self.batches.per_epoch == 0 or self.done == self.total
             if self.done % CHECK_EVERY == 0 or epoch_ends:
-                self._look(losses)
-            if epoch_ends and self._end_epoch(losses):
+                self._look()
+            if epoch_ends and self._end_epoch():
                 break
         self.net.eval()
         return tuple(self.curve)
 
     def _remaining(self) -> Iterator[Batch]:
-        for _, batch in zip(range(self.total - self.done), self.batches, strict=False):
-            yield batch
+        """The batches to come; of a pass that was broken off, those that were not seen yet."""
+        batches = iter(self.batches)
+        for _ in range(self.done % self.batches.per_epoch):
+            next(batches)
+        while self.done < self.total:
+            if self.done % self.batches.per_epoch == 0:
+                self._pass_begins = self.batches.generator.get_state()
+            if self.hooks.keep and self.done == self.schedule.cools_at:
+                self.hooks.keep(self._state())
+            yield next(batches)
 
     def _step(self, batch: Batch) -> Tensor:
         with self._autocast():
@@ -164,8 +165,8 @@ class _Run:
         device = next(self.net.parameters()).device
         return precision(self.config.precision, device, depthwise=self._depthwise)
 
-    def _look(self, losses: list[Tensor]) -> None:
-        recent = float(torch.stack(losses[-CHECK_EVERY:]).mean())
+    def _look(self) -> None:
+        recent = float(torch.stack(self.losses[-CHECK_EVERY:]).mean())
         if not recent < LARGEST_LOSS:  # so that NaN counts too
             raise InfeasibleError(
                 f"training diverged: the loss was {recent} at step {self.done} of {self.total}"
@@ -174,14 +175,14 @@ class _Run:
             epoch = self.done / self.batches.per_epoch
             self.hooks.watch(Progress(self.done, self.total, epoch, recent))
 
-    def _end_epoch(self, losses: list[Tensor]) -> bool:
+    def _end_epoch(self) -> bool:
         """Writes the epoch into the curve; True when the run has converged."""
         accuracy = None
         if self.hooks.judge:
             accuracy = self.hooks.judge(self.net)
             self.net.train()
-        loss = float(torch.stack(losses).mean())
-        losses.clear()
+        loss = float(torch.stack(self.losses).mean())
+        self.losses.clear()
         self.curve.append((self.done / self.batches.per_epoch, loss, accuracy))
         if self.hooks.save:
             self.hooks.save(self._state())
@@ -196,11 +197,17 @@ class _Run:
         return max(seen[-self.config.patience :]) <= max(seen[: -self.config.patience])
 
     def _state(self) -> dict[str, Any]:
-        """A copy: the tensors of a state dict are the network's own, and training goes on."""
+        """A copy: the tensors of a state dict are the network's own, and training goes on.
+
+        `generator` is what the present pass over the data began with, or what the next will.
+        """
+        whole_passes = self.done % self.batches.per_epoch == 0
+        began = self.batches.generator.get_state() if whole_passes else self._pass_begins
         state = {
             "net": self.net.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "generator": self.batches.generator.get_state(),
+            "generator": began,
+            "losses": self.losses,
             "done": self.done,
             "curve": self.curve,
         }
@@ -209,10 +216,12 @@ class _Run:
     def _restore(self, state: dict[str, Any]) -> None:
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.batches.generator.set_state(state["generator"])
+        self._pass_begins = state["generator"]
+        self.batches.generator.set_state(self._pass_begins)
         self.done = state["done"]
         self.curve = list(state["curve"])
-        if self.done > FREEZE_NORMS_AT * self.total:
+        self.losses = list(state["losses"])
+        if self.done > self.schedule.freezes_at:
             self.net.freeze_norms()
 
 

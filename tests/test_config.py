@@ -127,6 +127,7 @@ def test_keeping_a_number_of_methods_replaces_the_default_threshold() -> None:
         ("space.template=compact", ("space", "template"), "compact"),
         ("space.override.stem.width=[4, 8]", ("space", "override"), {"stem": {"width": [4, 8]}}),
         ("quantization.weights=lsq:2", ("quantization", "weights"), ("lsq:2:channel",)),
+        ("search.screen=predictor", ("search", "screen", "by"), "predictor"),
         (" baseline = false", ("baseline",), False),
     ],
 )
@@ -147,6 +148,13 @@ def test_overrides_reach_into_lists_and_keep_the_rest(tmp_path: Path) -> None:
     assert config.space.stages[1].depth == (3,)
     assert config.space.stages[1].convs == (2, 3)
     assert (config.search.controller, config.search.iterations) == ("recurrent", 7)
+
+
+@pytest.mark.parametrize("screen", ["predictor", {"by": "predictor"}])
+def test_an_override_reaches_below_a_short_form(screen: Any, tmp_path: Path) -> None:
+    path = study(tmp_path, yaml.safe_dump({**SMALL, "search": {"screen": screen}}))
+    found = StudyConfig.read(path, ["search.screen.pool=32"]).search.screen
+    assert found is not None and (found.by, found.pool) == ("predictor", 32)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ BODY = (
     "bitwright.tasks.image_classification",
     "bitwright.testing.evaluators",
     "bitwright.testing.integer_models",
+    "bitwright.testing.screens",
     "bitwright.testing.targets",
     "bitwright.testing.tasks",
     "bitwright.testing.transforms",

@@ -22,6 +22,7 @@ BY_PATH = {
     "quantization.weights": "[bitwright_example.transforms:Quantile:4]",
     "search.controller": "bitwright_example.controllers:HillClimber",
     "search.evaluator": "bitwright_example.evaluators:EarlyLook",
+    "search.screen": "bitwright_example.screens:Neighbours",
     "reward.transform": "bitwright_example.rewards:harmonic",
 }
 
@@ -90,7 +91,7 @@ def test_the_same_by_import_paths_in_workers_without_installing(tmp_path: Path) 
 
 
 def check_study(folder: Path, unit: str, transform: str) -> None:
-    """Every one of the seven has left its mark."""
+    """Every one of the eight has left its mark."""
     store = Store.open_existing(f"sqlite:///{folder}/study.db")
     assert store.get("state")["state"] == "finished"
     outcomes = [outcome for outcome in store.outcomes() if outcome.state == "complete"]
@@ -104,6 +105,7 @@ def check_study(folder: Path, unit: str, transform: str) -> None:
     assert {method.bits for method in methods} <= {4, 8}, "the target runs no others"
     assert [o.iteration for o in outcomes if o.number < 2] == [0, 0], "the climber's batch is 2"
     assert all("look" in dict(outcome.seconds) for outcome in outcomes)
+    assert any(outcome.estimate for outcome in outcomes) or len(outcomes) < 4
     assert any("train" in dict(outcome.seconds) for outcome in outcomes), "all were dropped"
     for outcome in outcomes:
         accuracy, size = outcome.metric("accuracy"), outcome.metric("packed_bytes")

@@ -12,6 +12,7 @@ from bitwright.quant.spec import Method, Role, Site
 from bitwright.records import (
     SCHEMA_VERSION,
     Blueprint,
+    Estimate,
     Genome,
     Measurement,
     Outcome,
@@ -61,6 +62,7 @@ outcomes = st.builds(
     relative=st.none() | st.integers(0, 10**6),
     fidelity=st.floats(0.001, 1.0),
     goes_on=st.none() | st.integers(0, 10**6),
+    estimate=st.none() | st.builds(Estimate, numbers, numbers),
 )
 SOME = Outcome(3, 1, Genome("s", (("a/0", 1),)), "complete", 0.5, seconds=(("train", 1.5),))
 
@@ -97,7 +99,7 @@ def test_a_number_that_is_none_is_not_written() -> None:
         outcome_to_json(Outcome(0, 0, Genome("s"), "complete", float("nan")))
 
 
-LATER = {"lost", "relative", "fidelity", "goes_on"}  # keys that older records do not have
+LATER = {"lost", "relative", "fidelity", "goes_on", "estimate"}  # keys that older records lack
 
 
 def test_a_newer_schema_is_refused() -> None:
@@ -116,12 +118,13 @@ def test_a_record_without_a_key_is_broken(key: str) -> None:
         outcome_from_json(json.dumps(data))
 
 
-def test_a_record_from_before_workers_inheritance_and_stages_had_none_of_them() -> None:
+def test_a_record_from_before_workers_inheritance_stages_and_screens_had_none_of_them() -> None:
     data = {key: value for key, value in json.loads(outcome_to_json(SOME)).items()}
     for key in LATER:
         del data[key]
     found = outcome_from_json(json.dumps(data))
     assert (found.lost, found.relative, found.fidelity, found.goes_on) == (0, None, 1.0, None)
+    assert found.estimate is None
 
 
 @pytest.mark.parametrize(

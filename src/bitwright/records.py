@@ -90,6 +90,17 @@ class Measurement:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Estimate:
+    """A guess at what a candidate is worth before it is evaluated.
+
+    `accuracy` is the held-out accuracy that is expected (0 to 1), `spread` its standard deviation.
+    """
+
+    accuracy: float
+    spread: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one trial; stored before any controller sees it.
 
@@ -101,7 +112,8 @@ class Outcome:
     trial whose weights the network started from, None where it was trained from scratch.
     `fidelity` is the part of the whole budget that it was trained for: outcomes of different parts
     do not compare. `goes_on` is the trial whose training this one took further, of the same genome
-    and seed; its curve is the curve of both.
+    and seed; its curve is the curve of both. `estimate` is what a screen guessed of the candidate
+    when it was proposed; nothing else holds guesses.
     """
 
     number: int
@@ -122,6 +134,7 @@ class Outcome:
     relative: int | None = None
     fidelity: float = 1.0
     goes_on: int | None = None
+    estimate: Estimate | None = None
 
     @property
     def epochs(self) -> float | None:
@@ -209,6 +222,7 @@ def _outcome(data: Mapping[str, Any]) -> Outcome:
         relative=data.get("relative"),
         fidelity=data.get("fidelity", 1.0),
         goes_on=data.get("goes_on"),
+        estimate=_estimate(data.get("estimate")),
     )
 
 
@@ -229,6 +243,10 @@ def unit_from_dict(data: Mapping[str, Pick]) -> UnitSpec:
     """The unit written as {"path": ..., "kind": ..., parameter: value}."""
     params = tuple((key, value) for key, value in data.items() if key not in ("path", "kind"))
     return UnitSpec(str(data["path"]), str(data["kind"]), params)
+
+
+def _estimate(data: Mapping[str, float] | None) -> Estimate | None:
+    return None if data is None else Estimate(data["accuracy"], data["spread"])
 
 
 def _measurement(data: Mapping[str, Any]) -> Measurement:

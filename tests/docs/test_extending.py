@@ -7,6 +7,7 @@ import pytest
 
 from bitwright.control.base import CONTROLLERS
 from bitwright.control.reward import REWARDS
+from bitwright.control.screen import SCREENS
 from bitwright.execute.base import EVALUATORS
 from bitwright.quant.names import TRANSFORMS
 from bitwright.space.templates import TEMPLATES
@@ -16,7 +17,17 @@ from bitwright.tasks.base import TASKS
 
 PAGE = "docs/extending.md"
 ROOT = Path(__file__).parents[2]
-REGISTRIES = (UNITS, TRANSFORMS, CONTROLLERS, TASKS, TARGETS, REWARDS, EVALUATORS, TEMPLATES)
+REGISTRIES = (
+    UNITS,
+    TRANSFORMS,
+    CONTROLLERS,
+    TASKS,
+    TARGETS,
+    REWARDS,
+    EVALUATORS,
+    SCREENS,
+    TEMPLATES,
+)
 
 
 def test_every_quotation_stands_in_its_file(papers):

@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 from bitwright.config import StudyConfig
 from bitwright.control.base import CONTROLLERS, make
 from bitwright.control.reward import METRICS, REWARDS, Reward
+from bitwright.control.screen import SCREENS
 from bitwright.control.settings import Settings
 from bitwright.errors import ConfigError
 from bitwright.execute.base import EVALUATORS
@@ -160,6 +161,7 @@ def test_every_controller_option_has_its_row(papers, section):
         (TARGETS, PAGE),
         (TASKS, PAGE),
         (EVALUATORS, PAGE),
+        (SCREENS, PAGE),
         (REWARDS, PAGE),
         (METRICS, PAGE),
         (tuple(source.name for source in sources()), "docs/data.md"),
@@ -172,6 +174,7 @@ def test_every_controller_option_has_its_row(papers, section):
         "targets",
         "tasks",
         "evaluators",
+        "screens",
         "rewards",
         "metrics",
         "data",

@@ -9,6 +9,7 @@ from bitwright.config import DataConfig
 from bitwright.testing.controllers import CHECKS as CONTROLLER_CHECKS
 from bitwright.testing.evaluators import CHECKS as EVALUATOR_CHECKS
 from bitwright.testing.rewards import CHECKS as REWARD_CHECKS
+from bitwright.testing.screens import CHECKS as SCREEN_CHECKS
 from bitwright.testing.targets import CHECKS as TARGET_CHECKS
 from bitwright.testing.tasks import CHECKS as TASK_CHECKS
 from bitwright.testing.transforms import CHECKS as TRANSFORM_CHECKS
@@ -16,6 +17,7 @@ from bitwright.testing.units import CHECKS as UNIT_CHECKS
 from bitwright_example.controllers import HillClimber
 from bitwright_example.evaluators import EarlyLook
 from bitwright_example.rewards import harmonic
+from bitwright_example.screens import Neighbours
 from bitwright_example.targets import FourAndEight
 from bitwright_example.tasks import BalancedImages
 from bitwright_example.transforms import Quantile
@@ -55,3 +57,8 @@ def test_the_reward(check: Any) -> None:
 @pytest.mark.parametrize("check", EVALUATOR_CHECKS)
 def test_the_evaluator(check: Any, tmp_path: Path) -> None:
     check(EarlyLook, tmp_path)
+
+
+@pytest.mark.parametrize("check", SCREEN_CHECKS)
+def test_the_screen(check: Any, tmp_path: Path) -> None:
+    check(Neighbours.make, tmp_path)

@@ -12,6 +12,7 @@ from bitwright.config import StudyConfig
 from bitwright.config.space import POSSIBLE
 from bitwright.control.base import CONTROLLERS
 from bitwright.control.reward import METRICS
+from bitwright.control.screen import SCREENS
 from bitwright.quant.names import TRANSFORMS, traits_of
 from bitwright.quant.spec import FULL_PRECISION, Role
 from bitwright.space.joint import CLASSIFIER
@@ -46,6 +47,8 @@ def study_schema() -> Schema:
         ("DataConfig", "name", data),
         ("SpaceConfig", "template", template),
         ("SearchConfig", "controller", _named(CONTROLLERS)),
+        ("SearchConfig", "screen", _named(SCREENS)),
+        ("ScreenConfig", "by", _named(SCREENS)),
         ("StageConfig", "kinds", kinds),
         *(("PolicyConfig", key, _method(role)) for key, role in ROLE_KEYS.items()),
         *(("QuantizationConfig", key, _method(role)) for key, role in ROLE_KEYS.items()),

@@ -5,7 +5,7 @@ from bitwright.config.distill import DistillConfig
 from bitwright.config.mistakes import explain
 from bitwright.config.quantization import PolicyConfig, QuantizationConfig
 from bitwright.config.reward import MetricConfig, RewardConfig
-from bitwright.config.search import ConvergenceConfig, HalvingConfig, SearchConfig
+from bitwright.config.search import ConvergenceConfig, HalvingConfig, ScreenConfig, SearchConfig
 from bitwright.config.sensitivity import SensitivityConfig
 from bitwright.config.space import SpaceConfig, StageConfig
 from bitwright.config.study import StudyConfig
@@ -21,6 +21,7 @@ __all__ = [
     "PolicyConfig",
     "QuantizationConfig",
     "RewardConfig",
+    "ScreenConfig",
     "SearchConfig",
     "SensitivityConfig",
     "SpaceConfig",

@@ -9,7 +9,7 @@ from bitwright.config.text import parsed
 from bitwright.errors import ConfigError
 
 # "data: digits" says "data: {name: digits}"
-SHORT_FORMS = {"data": "name", "space": "template", "distill": "where"}
+SHORT_FORMS = {"data": "name", "space": "template", "distill": "where", "search.screen": "by"}
 
 
 def overridden(data: Any, override: str) -> Any:
@@ -21,18 +21,24 @@ def overridden(data: Any, override: str) -> Any:
         value = parsed(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"--set '{override}': '{text}' is not valid YAML") from error
-    first, *rest = key.strip().split(".")
-    short = data.get(first) if isinstance(data, Mapping) else None
-    if rest and first in SHORT_FORMS and isinstance(short, str):
-        data = {**data, first: {SHORT_FORMS[first]: short}}
-    return _with(data, [first, *rest], value, override)
+    return _with(data, key.strip().split("."), value, override)
 
 
-def _with(place: Any, parts: Sequence[str], value: Any, override: str) -> Any:
-    """A copy of `place` that holds the value at the path `parts`; a list's items go by number."""
+def spelt_out(key: str, value: Any) -> Any:
+    """The short form of a key as the group that it stands for."""
+    return {SHORT_FORMS[key]: value} if key in SHORT_FORMS and isinstance(value, str) else value
+
+
+def _with(place: Any, parts: Sequence[str], value: Any, override: str, above: str = "") -> Any:
+    """A copy of `place` that holds the value at the path `parts`; a list's items go by number.
+
+    `above` is the key that `place` stands at.
+    """
     if not parts:
         return value
+    place = spelt_out(above, place)
     part, *rest = parts
+    key = f"{above}.{part}" if above else part
     if isinstance(place, list):
         if not part.isdecimal() or int(part) >= len(place):
             raise ConfigError(
@@ -40,6 +46,6 @@ def _with(place: Any, parts: Sequence[str], value: Any, override: str) -> Any:
                 f"write a number from 0 to {len(place) - 1}"
             )
         at = int(part)
-        return [*place[:at], _with(place[at], rest, value, override), *place[at + 1 :]]
+        return [*place[:at], _with(place[at], rest, value, override, key), *place[at + 1 :]]
     known = dict(place) if isinstance(place, Mapping) else {}
-    return {**known, part: _with(known.get(part), rest, value, override)}
+    return {**known, part: _with(known.get(part), rest, value, override, key)}

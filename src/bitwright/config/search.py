@@ -2,8 +2,9 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from bitwright.config.overrides import spelt_out
 from bitwright.config.part import Part
 
 
@@ -27,6 +28,16 @@ class HalvingConfig(Part):
     """So many stages; the last one ends the whole budget, train."""
 
 
+class ScreenConfig(Part):
+    """A screen before the controller: of many proposals the most promising one is evaluated."""
+
+    by: str
+    """What guesses the worth of a proposal: a known name, or "module:Class"."""
+
+    pool: int = Field(default=16, ge=2, le=1024)
+    """So many proposals are drawn for each that is evaluated."""
+
+
 class SearchConfig(Part):
     """The loop (M1): who proposes, who evaluates, how often, and when it ends."""
 
@@ -35,6 +46,9 @@ class SearchConfig(Part):
 
     options: dict[str, Any] = Field(default_factory=dict)
     """The controller's own settings."""
+
+    screen: ScreenConfig | None = None
+    """What chooses among the controller's proposals before any of them is trained."""
 
     evaluator: str = "scratch"
     """How a candidate's worth is found out: a known name, or "module:Class"."""
@@ -65,3 +79,8 @@ class SearchConfig(Part):
 
     seed: int = Field(default=0, ge=0)
     """All randomness is derived from it."""
+
+    @field_validator("screen", mode="before", json_schema_input_type=str | ScreenConfig | None)
+    @classmethod
+    def _screen_by_name(cls, value: Any) -> Any:
+        return spelt_out("search.screen", value)

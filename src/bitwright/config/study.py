@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 from bitwright.config.data import DataConfig
 from bitwright.config.distill import DistillConfig
 from bitwright.config.mistakes import explain
-from bitwright.config.overrides import SHORT_FORMS, overridden
+from bitwright.config.overrides import overridden, spelt_out
 from bitwright.config.part import Part
 from bitwright.config.quantization import QuantizationConfig
 from bitwright.config.reward import RewardConfig
@@ -68,17 +68,17 @@ class StudyConfig(Part):
     @field_validator("data", mode="before", json_schema_input_type=str | DataConfig)
     @classmethod
     def _data_by_name(cls, value: Any) -> Any:
-        return _spelt_out("data", value)
+        return spelt_out("data", value)
 
     @field_validator("space", mode="before", json_schema_input_type=str | SpaceConfig)
     @classmethod
     def _space_by_template(cls, value: Any) -> Any:
-        return _spelt_out("space", value)
+        return spelt_out("space", value)
 
     @field_validator("distill", mode="before", json_schema_input_type=str | DistillConfig)
     @classmethod
     def _distill_by_where(cls, value: Any) -> Any:
-        return _spelt_out("distill", value)
+        return spelt_out("distill", value)
 
     @classmethod
     def from_mapping(cls, data: Any, *, source: str = "study") -> "StudyConfig":
@@ -118,11 +118,6 @@ class StudyConfig(Part):
     def to_yaml(self) -> str:
         """The study as YAML, every default written out."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, width=100)
-
-
-def _spelt_out(key: str, value: Any) -> Any:
-    """The short form of a key as the group that it stands for."""
-    return {SHORT_FORMS[key]: value} if isinstance(value, str) else value
 
 
 def _one_line(error: Exception) -> str:

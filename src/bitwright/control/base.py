@@ -9,7 +9,7 @@ import numpy as np
 from bitwright.control.reward import METRICS
 from bitwright.control.settings import nearest
 from bitwright.errors import ConfigError, SpaceError
-from bitwright.records import Blueprint, Choice, Genome, Outcome, Pick
+from bitwright.records import Blueprint, Choice, Estimate, Genome, Outcome, Pick
 from bitwright.registry import Registry, subclass_of
 
 Snapshot = dict[str, Any]  # JSON values only
@@ -58,6 +58,15 @@ class Controller(ABC):
     def needs(self) -> frozenset[str]:
         """The metrics that it reads from outcomes, so that each is measured; none by default."""
         return frozenset()
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The metrics that it strives for instead of the reward; none by default."""
+        return ()
+
+    def estimate(self, genome: Genome) -> Estimate | None:
+        """What it guesses of a genome by what it has learned; None where it does not guess."""
+        return None
 
     @classmethod
     @abstractmethod

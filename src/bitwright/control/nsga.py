@@ -73,9 +73,14 @@ class NsgaController(Controller):
         return cls(space, read(NsgaSettings, options, "search.options"))
 
     @property
+    def objectives(self) -> tuple[str, ...]:
+        """Those of the settings."""
+        return self._settings.objectives
+
+    @property
     def needs(self) -> frozenset[str]:
         """The objectives."""
-        return frozenset(self._settings.objectives)
+        return frozenset(self.objectives)
 
     def propose(self, number: int, rng: np.random.Generator) -> Genome:
         """A random genome until the population is full, then a child of it."""

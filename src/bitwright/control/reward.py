@@ -92,7 +92,7 @@ class Reward:
 
     def _try(self) -> None:
         """Refuses, before a study begins, a function of one's own that cannot score anything."""
-        usual = {name: term.reference for name, term in self._metrics.items()}
+        usual = self.usual
         try:
             self.score(usual)
         except Exception as error:
@@ -105,6 +105,11 @@ class Reward:
     def needs(self) -> frozenset[str]:
         """The metrics that must be measured, for the score or for a limit."""
         return frozenset(self._metrics) | frozenset(self._limits)
+
+    @property
+    def usual(self) -> dict[str, float]:
+        """What is normal: the reference of each metric that the score reads."""
+        return {name: term.reference for name, term in self._metrics.items()}
 
     def score(self, measured: Mapping[str, float]) -> float:
         """The reward of these measurements; MeasurementError where one is missing or no number."""

@@ -65,6 +65,10 @@ class Workbench:
     needs: frozenset[str] = frozenset()
     tuning: TrainConfig | None = None
 
+    def costs(self, genome: Genome) -> dict[str, float]:
+        """The metrics of a candidate that are exact before it is trained."""
+        return self.shop.costs(self.space.decode(genome))
+
 
 class Evaluator(abc.ABC):
     """Finds out what one candidate is worth.

@@ -34,6 +34,7 @@ def trial_as_json(outcome: Outcome) -> dict[str, Any]:
         "reward": outcome.reward,
         "reason": outcome.reason,
         "metrics": {name: _finite(measured.value) for name, measured in outcome.metrics},
+        "estimate": encode(outcome.estimate),
         "seconds": dict(outcome.seconds),
         "seed": outcome.seed,
         "genome": encode(outcome.genome),

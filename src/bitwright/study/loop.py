@@ -18,7 +18,7 @@ from bitwright.control.converge import iteration_reward, stopped_by
 from bitwright.control.halving import WHOLE, Halving
 from bitwright.execute.base import Executor, Job
 from bitwright.execute.weights import KEPT
-from bitwright.records import Genome, Outcome, Pick
+from bitwright.records import Estimate, Genome, Outcome, Pick
 from bitwright.seeds import derive, generator
 from bitwright.study.interrupts import Paused
 from bitwright.study.relatives import Chooser, nobody
@@ -51,6 +51,7 @@ class Loop:
     halving: Halving | None = None
     _learned: int = dataclasses.field(init=False, default=0)  # iterations
     _rewards: list[float] = dataclasses.field(init=False, default_factory=list)
+    _estimates: dict[int, Estimate | None] = dataclasses.field(init=False, default_factory=dict)
     _early: dict[int, Outcome] = dataclasses.field(init=False, default_factory=dict)
     _recorded: int = dataclasses.field(init=False, default=0)  # trials in the store
 
@@ -77,6 +78,7 @@ class Loop:
         before, seed = stretch.goes_on, self.settings.seed
         if before is None:
             genome = self.controller.propose(number, generator(seed, number, "propose"))
+            self._estimates[number] = self.controller.estimate(genome)
             job = Job(number, iteration, genome, derive(seed, number, "trial"))
             return dataclasses.replace(
                 job, relative=self._relative(genome), fidelity=stretch.fidelity
@@ -124,6 +126,8 @@ class Loop:
             if outcome is None:
                 self._wait()
                 continue
+            estimate = self._estimates.pop(outcome.number, None)
+            outcome = dataclasses.replace(outcome, estimate=estimate)
             self.store.append(outcome, self.declared)
             self._recorded += 1
             self.watcher.trial_done(outcome)

@@ -15,8 +15,11 @@ from bitwright._version import __version__
 from bitwright.config import QuantizationConfig, StudyConfig, TrainConfig
 from bitwright.control.base import CONTROLLERS, Controller
 from bitwright.control.base import make as make_controller
+from bitwright.control.features import Features
 from bitwright.control.halving import Halving, Rungs
 from bitwright.control.reward import Reward
+from bitwright.control.screen import SCREENS
+from bitwright.control.screened import Screened
 from bitwright.errors import ConfigError, TargetError
 from bitwright.execute.base import EVALUATORS, Evaluator, Executor, Listener, Workbench
 from bitwright.execute.inline import InlineExecutor
@@ -59,6 +62,21 @@ class Parts:
             settings.options,
             seed=derive(settings.seed, 0, "controller"),
             initial_reward=self.config.reward.initial,
+        )
+
+    def proposer(self, space: JointSpace, folder: Path) -> Controller:
+        """The study's controller, behind a screen where the study names one."""
+        controller, settings = self.controller(space), self.config.search.screen
+        if settings is None:
+            return controller
+        bench = self._bench(space, folder)
+        kind = SCREENS.get(settings.by)
+        return Screened(
+            controller,
+            lambda: kind.make(bench),
+            features=Features(space, bench.costs),
+            reward=self.reward,
+            pool=settings.pool,
         )
 
     def halving(self, controller: Controller) -> Halving | None:
@@ -115,15 +133,16 @@ class Parts:
     def _recipe(self, space: JointSpace, folder: Path) -> "Recipe":
         from bitwright.train.recipe import Recipe
 
-        needs = self.controller(space).needs
-        train = self.config.train
-        bench = Workbench(self.shop, space, self.reward, train, folder, needs, self.tuning)
         return Recipe(
             self.config.search.evaluator,
-            bench,
+            self._bench(space, folder),
             threads=self.config.threads or max(1, self.shop.threads // self.config.workers),
             fused=self.config.train.fused != "off",
         )
+
+    def _bench(self, space: JointSpace, folder: Path) -> Workbench:
+        needs, train = self.controller(space).needs, self.config.train
+        return Workbench(self.shop, space, self.reward, train, folder, needs, self.tuning)
 
 
 def check(config: StudyConfig) -> None:
@@ -131,6 +150,8 @@ def check(config: StudyConfig) -> None:
     target_of(config)
     reward_of(config)
     CONTROLLERS.get(config.search.controller)
+    if config.search.screen is not None:
+        SCREENS.get(config.search.screen.by)
     if config.search.halving is not None and config.train.patience is not None:
         raise ConfigError(
             f"train.patience = {config.train.patience} ends a training before its stage does, so "

@@ -14,7 +14,7 @@ from bitwright.study.watch import Plan
 def search(run: Run, space: JointSpace, spent: float) -> StoppedBy:
     """Runs the loop to its end; `spent` seconds count against the time limit already."""
     settings, watcher = run.config.search, run.watcher
-    controller = run.parts.controller(space)
+    controller = run.parts.proposer(space, run.folder.path)
     size = space.size()
     run.store.put(
         "space", {"id": space.space_id, "structures": size.structures, "networks": size.networks}

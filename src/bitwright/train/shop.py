@@ -130,6 +130,11 @@ class Shop:
         found = load(path, threads=self.threads).logits(part.inputs.cpu().numpy())
         return self.task.score(found, part.targets.cpu().numpy())
 
+    @staticmethod
+    def costs(blueprint: Blueprint) -> dict[str, float]:
+        """What the network costs, known before it is trained."""
+        return {name: float(value) for name, value in costs(expand(blueprint)).items()}
+
     def measured(self, graph: Graph, path: Path, *, timed: bool) -> dict[str, Measurement]:
         """The file's costs; its latency only where it is asked for, since timing takes time."""
         exact = {name: Measurement(float(value)) for name, value in costs(graph).items()}

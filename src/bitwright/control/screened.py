@@ -1,0 +1,190 @@
+"""Any controller, behind a screen: of many proposals the most promising one is evaluated."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from bitwright.control.base import Controller, Snapshot, Space
+from bitwright.control.domination import order, ranks
+from bitwright.control.features import Features, Floats
+from bitwright.control.learned import LearnedMetric
+from bitwright.control.reward import ACCURACY, Reward
+from bitwright.control.screen import Screen
+from bitwright.errors import ConfigError
+from bitwright.records import Estimate, Genome, Outcome, outcome_from_json, outcome_to_json
+
+TRIES = 10  # proposals drawn for each place in the pool, at most, where limits rule them out
+Values = dict[str, float]
+
+
+class Screened(Controller):
+    """Draws a pool of proposals from a controller and hands on the one that promises most.
+
+    The screen guesses accuracies. Costs that are exact before training are never guessed: what
+    breaks a limit on them is handed on only where nothing else is found. Other metrics (latency)
+    are learned from recorded outcomes; until there are enough of them they set no candidate apart.
+    The reward is taken of a draw from each guess (Thompson sampling), so that what is uncertain
+    gets its chance; under a controller with objectives, a draw is held against the recorded
+    candidates that no other beats. While the screen gives no estimates, its scores choose among
+    proposals that no other of the pool beats in score and costs; without scores the first proposal
+    passes.
+    """
+
+    def __init__(
+        self,
+        controller: Controller,
+        screen: Callable[[], Screen],
+        *,
+        features: Features,
+        reward: Reward,
+        pool: int,
+    ) -> None:
+        self.batch = controller.batch
+        self._controller = controller
+        self._new_screen = screen
+        self._features = features
+        self._reward = reward
+        self._pool_size = pool
+        self._guided = (reward.needs | set(self.objectives)) - {ACCURACY}
+        self._forget()
+
+    @classmethod
+    def make(
+        cls, space: Space, options: Mapping[str, Any], *, seed: int, initial_reward: float = 0.0
+    ) -> Self:
+        """Refuses: there is no screen without a controller behind it."""
+        raise ConfigError("a screen stands before another controller; name it under search.screen")
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What the controller behind the screen needs."""
+        return self._controller.needs
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Those of the controller behind the screen."""
+        return self._controller.objectives
+
+    def propose(self, number: int, rng: np.random.Generator) -> Genome:
+        """The most promising of a pool of the controller's proposals."""
+        pool = self._pool(number, rng)
+        estimates = self._screen.estimates(pool)
+        if estimates is not None:
+            return pool[self._most_promising(pool, estimates, rng)]
+        scores = self._screen.scores(pool)
+        if scores is not None:
+            return pool[self._unbeaten(pool, scores, rng)]
+        return pool[0]
+
+    def estimate(self, genome: Genome) -> Estimate | None:
+        """The screen's guess."""
+        found = self._screen.estimates([genome])
+        return None if found is None else found[0]
+
+    def learn(self, outcomes: Sequence[Outcome]) -> None:
+        """Controller and screen learn them."""
+        self._controller.learn(outcomes)
+        self._fold(outcomes)
+
+    def ranked(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """As the controller behind the screen says."""
+        return self._controller.ranked(outcomes)
+
+    def snapshot(self) -> Snapshot:
+        """The controller's state, and the outcomes from which the rest follows."""
+        learned = [[outcome_to_json(outcome) for outcome in batch] for batch in self._learned]
+        return {"controller": self._controller.snapshot(), "learned": learned}
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Forgets everything but the snapshot."""
+        self._controller.restore(snapshot["controller"])
+        self._forget()
+        for batch in snapshot["learned"]:
+            self._fold([outcome_from_json(text) for text in batch])
+
+    def _forget(self) -> None:
+        self._screen = self._new_screen()
+        self._metrics = {name: LearnedMetric(name, self._features) for name in self._guided}
+        self._learned: list[Sequence[Outcome]] = []
+        self._seen: set[Genome] = set()
+        self._front = np.zeros((0, len(self.objectives)))  # costs; unbeaten among the recorded
+
+    def _fold(self, outcomes: Sequence[Outcome]) -> None:
+        self._screen.learn(outcomes)
+        for metric in self._metrics.values():
+            metric.learn(outcomes)
+        self._learned.append(outcomes)
+        self._seen.update(outcome.genome for outcome in outcomes)
+        complete = [dict(one.metrics) for one in outcomes if one.state == "complete"]
+        values = [{name: found.value for name, found in metrics.items()} for metrics in complete]
+        known = np.vstack([self._front, *map(self._goals, values)])
+        self._front = known[ranks(known, np.zeros(len(known))) == 0]
+
+    def _pool(self, number: int, rng: np.random.Generator) -> list[Genome]:
+        """Different proposals, none of them over a limit or recorded if there are others."""
+        drawn: list[Genome] = []
+        fitting: list[Genome] = []
+        while len(fitting) < self._pool_size and len(drawn) < TRIES * self._pool_size:
+            seed = int(rng.integers(2**63))
+            drawn.append(self._controller.propose(number, np.random.default_rng(seed)))
+            if self._penalty(self._features.costs(drawn[-1])) == 0:
+                fitting.append(drawn[-1])
+        pool = fitting or [max(drawn, key=lambda one: self._penalty(self._features.costs(one)))]
+        different = dict.fromkeys(pool)
+        return [genome for genome in different if genome not in self._seen] or list(different)
+
+    def _penalty(self, values: Mapping[str, float]) -> float:
+        """What broken limits make of the reward; 0 where none of the known values breaks one."""
+        broken = self._reward.violations(values, only_known=True)
+        return self._reward.penalty(broken) if broken else 0.0
+
+    def _most_promising(
+        self, pool: Sequence[Genome], estimates: Sequence[Estimate], rng: np.random.Generator
+    ) -> int:
+        drawn = self._drawn(pool, estimates, rng)
+        penalties = [self._penalty(values) for values in drawn]
+        if self.objectives:
+            costs = np.vstack([self._front, *map(self._goals, drawn)])
+            violations = np.concatenate([np.zeros(len(self._front)), -np.array(penalties)])
+            ordered = order(costs, violations) - len(self._front)
+            return int(ordered[ordered >= 0][0])
+        kept = max(penalties)  # 0 where some keep to every limit: then only they are compared
+        usual = self._reward.usual
+        worth = [
+            self._reward.score(usual | values) if penalty == kept else -np.inf
+            for values, penalty in zip(drawn, penalties, strict=True)
+        ]
+        return int(np.argmax(worth))
+
+    def _drawn(
+        self, pool: Sequence[Genome], estimates: Sequence[Estimate], rng: np.random.Generator
+    ) -> list[Values]:
+        """What each genome may measure: exact, learned, or drawn from its estimate."""
+        found: list[Values] = [dict(self._features.costs(genome)) for genome in pool]
+        for name in sorted(self._guided - found[0].keys()):
+            guess = self._metrics[name].guess(pool)
+            if guess is not None:
+                for values, value in zip(found, guess[0], strict=True):
+                    values[name] = max(0.0, float(value))
+        noise = rng.standard_normal(len(pool))
+        for values, estimate, step in zip(found, estimates, noise, strict=True):
+            accuracy = estimate.accuracy + estimate.spread * float(step)
+            values[ACCURACY] = min(1.0, max(0.0, accuracy))
+        return found
+
+    def _goals(self, values: Mapping[str, float]) -> Floats:
+        """The objectives as costs, (1, goals); what is not known sets none apart."""
+        signs = {name: -1.0 if name == ACCURACY else 1.0 for name in self.objectives}
+        return np.array([[signs[name] * values.get(name, 0.0) for name in self.objectives]])
+
+    def _unbeaten(
+        self, pool: Sequence[Genome], scores: Sequence[float], rng: np.random.Generator
+    ) -> int:
+        """One of those that no other beats in its score and in every cost that counts."""
+        rows = []
+        for genome, score in zip(pool, scores, strict=True):
+            costs = self._features.costs(genome)
+            rows.append([-score, *(costs[name] for name in sorted(self._guided & costs.keys()))])
+        front = np.flatnonzero(ranks(np.array(rows), np.zeros(len(rows))) == 0)
+        return int(rng.choice(front))

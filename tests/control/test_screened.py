@@ -1,0 +1,227 @@
+"""A controller behind a screen keeps the contract and the limits, and finds better candidates."""
+
+import statistics
+
+import numpy as np
+import pytest
+
+from bitwright.control.base import make
+from bitwright.control.features import Features
+from bitwright.control.operators import sample
+from bitwright.control.predictor import Predictor
+from bitwright.control.reward import Reward, Term
+from bitwright.control.screen import Screen
+from bitwright.control.screened import Screened
+from bitwright.errors import ConfigError
+from bitwright.records import Estimate
+from bitwright.seeds import generator
+from bitwright.testing.controllers import CHECKS, search
+from bitwright.testing.toy_space import ToySpace, toy_metrics
+
+TOY = Reward("linear", {"accuracy": Term(), "packed_bytes": Term(1.0, 1000)}, {})
+CASES = {
+    "random": ("random", {}),
+    "evolution": ("evolution", {"population": 8, "tournament": 3}),
+    "nsga": ("nsga", {"population": 8, "objectives": ["accuracy", "packed_bytes", "latency_ms"]}),
+    "recurrent": ("recurrent", {"hidden": 8, "exploration": 4}),
+    "optuna:nsgaii": ("optuna:nsgaii", {"sampler": {"population_size": 6}}),
+}
+
+
+class Knowing(Screen):
+    """Knows what it is told of the toy space from the start."""
+
+    def __init__(self, space, *, says="estimates", spread=0.0):
+        self.space, self.says, self.spread = space, says, spread
+
+    @classmethod
+    def make(cls, bench):
+        return cls(bench.space)
+
+    def learn(self, outcomes):
+        pass
+
+    def _accuracy(self, genome):
+        return toy_metrics(self.space.decode(genome))["accuracy"]
+
+    def estimates(self, genomes):
+        if self.says != "estimates":
+            return None
+        return [Estimate(self._accuracy(genome), self.spread) for genome in genomes]
+
+    def scores(self, genomes):
+        if self.says != "scores":
+            return None
+        return [1000 * self._accuracy(genome) for genome in genomes]
+
+
+def features(space):
+    def costs(genome):
+        return {"packed_bytes": toy_metrics(space.decode(genome))["packed_bytes"]}
+
+    return Features(space, costs)
+
+
+def screened(controller, space, screen=None, *, reward=TOY, pool=8):
+    known = features(space)
+    new = (lambda: Predictor(known)) if screen is None else (lambda: screen)
+    return Screened(controller, new, features=known, reward=reward, pool=pool)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_contract(case, check):
+    name, options = CASES[case]
+    check(lambda space, seed: screened(make(name, space, options, seed=seed), space, pool=2))
+
+
+def test_it_cannot_be_named_as_a_controller():
+    with pytest.raises(ConfigError, match=r"name it under search\.screen"):
+        make("bitwright.control.screened:Screened", ToySpace(), seed=0)
+
+
+def pool_of(controller, number, seed, size):
+    """What the controller proposes for a place in the pool, as the screen draws it."""
+    rng = generator(seed, number, "propose")
+    seeds = [int(rng.integers(2**63)) for _ in range(size)]
+    return [controller.propose(number, np.random.default_rng(one)) for one in seeds]
+
+
+def test_the_best_of_the_pool_is_handed_on():
+    space = ToySpace()
+    controller = make("random", space, seed=0)
+    tested = screened(controller, space, Knowing(space))
+    for number in range(10):
+        pool = pool_of(controller, number, 3, 8)
+        worth = [TOY.score(toy_metrics(space.decode(genome))) for genome in pool]
+        chosen = tested.propose(number, generator(3, number, "propose"))
+        assert chosen == pool[int(np.argmax(worth))]
+
+
+def test_what_is_uncertain_gets_its_chance():
+    space = ToySpace()
+    sure, unsure = (Knowing(space, spread=spread) for spread in (0.0, 0.5))
+    controller = make("random", space, seed=0)
+    best = [
+        [screened(controller, space, one).propose(n, generator(3, n, "propose")) for n in range(20)]
+        for one in (sure, unsure)
+    ]
+    assert best[0] != best[1]
+
+
+def test_a_screen_that_knows_nothing_lets_the_first_proposal_pass():
+    space = ToySpace()
+    controller = make("random", space, seed=0)
+    tested = screened(controller, space, Knowing(space, says="nothing"))
+    genome = tested.propose(0, generator(3, 0, "propose"))
+    assert genome == pool_of(controller, 0, 3, 8)[0]
+    assert tested.estimate(genome) is None
+
+
+def test_scores_alone_choose_what_no_other_beats():
+    space = ToySpace()
+    controller = make("random", space, seed=0)
+    tested = screened(controller, space, Knowing(space, says="scores"), pool=16)
+    for number in range(10):
+        pool = [toy_metrics(space.decode(one)) for one in pool_of(controller, number, 3, 16)]
+        found = toy_metrics(space.decode(tested.propose(number, generator(3, number, "propose"))))
+        for other in pool:
+            better = other["accuracy"] > found["accuracy"]
+            assert not (better and other["packed_bytes"] < found["packed_bytes"])
+
+
+@pytest.mark.parametrize("says", ["estimates", "scores", "nothing"])
+def test_no_limit_on_an_exact_cost_is_ever_broken(says):
+    """Of 200 random networks some 20 keep to this one."""
+    limit = 20.0
+    space = ToySpace()
+    sizes = [
+        features(space).costs(sample(space, generator(0, n, "random")))["packed_bytes"]
+        for n in range(200)
+    ]
+    assert 10 < sum(size <= limit for size in sizes) < 60
+    reward = Reward("linear", {"accuracy": Term()}, {"packed_bytes": limit})
+    tested = screened(
+        make("random", space, seed=0), space, Knowing(space, says=says), reward=reward
+    )
+    for outcome in search(tested, space, range(40)).outcomes:
+        assert features(space).costs(outcome.genome)["packed_bytes"] <= limit
+
+
+def test_where_every_candidate_breaks_a_limit_the_nearest_to_it_passes():
+    space = ToySpace()
+    reward = Reward("linear", {"accuracy": Term()}, {"packed_bytes": 1e-3})
+    controller = make("random", space, seed=0)
+    tested = screened(controller, space, Knowing(space), reward=reward, pool=2)
+    drawn = pool_of(controller, 0, 3, 20)
+    costs = features(space).costs
+    chosen = tested.propose(0, generator(3, 0, "propose"))
+    assert costs(chosen)["packed_bytes"] == min(costs(one)["packed_bytes"] for one in drawn)
+
+
+def test_a_limit_on_accuracy_is_looked_at_in_the_guess():
+    space = ToySpace()
+    reward = Reward("linear", {"accuracy": Term(), "packed_bytes": Term(9.0, 1)}, {"accuracy": 0.5})
+    tested = screened(make("random", space, seed=0), space, Knowing(space), reward=reward, pool=16)
+    for outcome in search(tested, space, range(20), fail_every=0).outcomes:
+        assert (outcome.metric("accuracy") or 0.0) >= 0.5
+
+
+def test_latency_is_learned():
+    """The reward is latency almost alone: among the last proposals it is lower than at random."""
+    space = ToySpace()
+    reward = Reward("linear", {"accuracy": Term(1e-6), "latency_ms": Term()}, {})
+
+    def late(tested):
+        outcomes = search(tested, space, range(60)).outcomes[32:]
+        return statistics.mean(one.metric("latency_ms") or 9.0 for one in outcomes if one.metrics)
+
+    plain = make("random", space, seed=0)
+    assert late(screened(plain, space, reward=reward)) < 0.6 * late(make("random", space, seed=0))
+
+
+def test_a_metric_that_nobody_measured_yet_sets_none_apart():
+    space = ToySpace()
+    reward = Reward("linear", {"accuracy": Term(), "latency_ms": Term()}, {"latency_ms": 1.0})
+    controller = make("random", space, seed=0)
+    tested = screened(controller, space, Knowing(space), reward=reward)
+    pool = pool_of(controller, 0, 3, 8)
+    accurate = max(pool, key=lambda genome: toy_metrics(space.decode(genome))["accuracy"])
+    assert tested.propose(0, generator(3, 0, "propose")) == accurate
+
+
+SEEDS, TRIALS = range(5), 40
+# Means over the five seeds of the best of all: random 0.860, behind the screen 0.881; evolution
+# 0.870 and 0.911. The margin is about half of the smaller distance.
+MARGIN = 0.01
+
+
+@pytest.mark.parametrize("name", ["random", "evolution"])
+def test_a_predictor_finds_better_candidates_in_as_many_evaluations(name):
+    space = ToySpace()
+
+    def best(wrap):
+        found = []
+        for seed in SEEDS:
+            controller = wrap(make(name, space, seed=seed))
+            outcomes = search(controller, space, range(TRIALS), seed=seed, fail_every=0).outcomes
+            found.append(max(outcome.reward for outcome in outcomes))
+        return statistics.mean(found)
+
+    assert best(lambda plain: screened(plain, space, pool=8)) > best(lambda plain: plain) + MARGIN
+
+
+def test_several_goals_are_looked_at_together():
+    """What is handed on is beaten by no candidate of the pool or of the record."""
+    space = ToySpace()
+    options = {"objectives": ["accuracy", "packed_bytes"], "population": 4}
+    tested = screened(make("nsga", space, options, seed=0), space, Knowing(space), pool=8)
+    assert tested.objectives == ("accuracy", "packed_bytes")
+    outcomes = search(tested, space, range(24), fail_every=0).outcomes
+    plain = search(make("nsga", space, options, seed=0), space, range(24), fail_every=0).outcomes
+
+    def front(found):
+        points = [(o.metric("accuracy"), o.metric("packed_bytes")) for o in found]
+        return sum(not any(a > x and b < y for a, b in points) for x, y in points)
+
+    assert front(outcomes) > front(plain)

@@ -16,7 +16,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,8 @@ INHERITED: dict[str, dict[str, Any]] = {
         "tuning": 0.1,
     },
 }
+Searches = Mapping[str, Sequence[Mapping[str, Any]]]  # "name seed" to its trials
+Verdicts = Callable[[Searches], dict[str, Any]]
 LARGEST = 40_000.0  # bytes: what is larger dominates nothing
 GUESS = 0.1  # accuracy of a guess
 WANTED = 10.0  # times less CPU time
@@ -76,18 +78,24 @@ class Clock(Watcher):
                 "accuracy": outcome.metric("accuracy"),
                 "packed_bytes": outcome.metric("packed_bytes"),
                 "relative": outcome.relative,
+                "fidelity": outcome.fidelity,
             }
         )
 
 
-def search(settings: Mapping[str, Any], seed: int) -> list[dict[str, Any]]:
-    """One whole search."""
+def study_of(settings: Mapping[str, Any], train: Mapping[str, Any] | None = None) -> StudyConfig:
+    """The study with these settings of its search, and of training."""
     study = yaml.safe_load(STUDY.read_text())
-    given = {"seed": seed, "iterations": TRIALS // 4, **settings}
-    study["search"] = {**study.get("search", {}), **given}
+    for key, changes in (("search", settings), ("train", train or {})):
+        study[key] = {**study.get(key, {}), **changes}
+    return StudyConfig.from_mapping(study)
+
+
+def search(study: StudyConfig) -> list[dict[str, Any]]:
+    """One whole search."""
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        run(StudyConfig.from_mapping(study), Path(folder) / "cost", clock)
+        run(study, Path(folder) / "cost", clock)
     return clock.found
 
 
@@ -108,7 +116,7 @@ def reached(traced: Sequence[tuple[float, float]], mark: float) -> float | None:
     return next((seconds for seconds, volume in traced if volume >= mark), None)
 
 
-def verdict(searches: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+def verdict(searches: Searches) -> list[dict[str, Any]]:
     """For each seed: the marks, and how many times less the inherited path took to each."""
     told = []
     for seed in SEEDS:
@@ -142,26 +150,32 @@ def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def kept() -> dict[str, Any]:
+def kept(path: Path = RESULT) -> dict[str, Any]:
     """The result file."""
-    return json.loads(RESULT.read_text()) if RESULT.exists() else {"searches": {}}
+    return json.loads(path.read_text()) if path.exists() else {"searches": {}}
 
 
-def keep(name: str, trials: list[dict[str, Any]]) -> None:
+def keep(
+    name: str, trials: list[dict[str, Any]], path: Path = RESULT, verdicts: Verdicts | None = None
+) -> None:
     """Adds a search to the result file; two processes may do so."""
-    with RESULT.with_suffix(".lock").open("w") as lock:
+    with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        searches = {**kept()["searches"], name: trials}
-        rows = verdict(searches)
+        searches = {**kept(path)["searches"], name: trials}
         result = {
-            "command": "python benchmarks/cost.py",
+            "command": f"python benchmarks/{path.stem}.py",
             "machine": machine(),
             "study": yaml.safe_load(STUDY.read_text()),
-            "seeds": rows,
-            "summary": summary(rows),
+            **(verdicts or told)(searches),
             "searches": dict(sorted(searches.items())),
         }
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        path.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def told(searches: Searches) -> dict[str, Any]:
+    """What the searches that there are come to."""
+    rows = verdict(searches)
+    return {"seeds": rows, "summary": summary(rows)}
 
 
 def main() -> None:
@@ -172,7 +186,8 @@ def main() -> None:
     for name, seed in todo:
         if f"{name} {seed}" in kept()["searches"]:
             continue
-        found = search({**SCRATCH, **INHERITED}[name], seed)
+        given = {"seed": seed, "iterations": TRIALS // 4, **{**SCRATCH, **INHERITED}[name]}
+        found = search(study_of(given))
         keep(f"{name} {seed}", found)
         print(f"{name} {seed}: {trace(found)[-1]}", flush=True)
     print(json.dumps(kept().get("summary"), indent=1))

@@ -275,5 +275,5 @@ def test_a_browser_draws_every_plot_without_complaint(view, tmp_path):
         check=True,
     )
     body = done.stdout[done.stdout.index("</head>") :]
-    assert body.count('class="plot js-plotly-plot"') == 8
+    assert body.count('class="plot js-plotly-plot"') == 10
     assert "CONSOLE" not in done.stderr

@@ -16,6 +16,7 @@ ENTRY_KEYS = {
     "genome",
     "policy",
     "model",
+    "curve",
 }
 
 

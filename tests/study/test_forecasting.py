@@ -66,6 +66,17 @@ def test_what_is_recorded_is_not_run_again(tmp_path, config):
         forecast(config(train__batch=32), tmp_path)
 
 
+def test_stages_are_counted_each_with_its_own_steps(tmp_path, config):
+    changes = {"train__epochs": 9, "search__iterations": 26, "search__options": {"batch": 1}}
+    staged = phases(forecast(config(**changes, search__halving={"eta": 3}), tmp_path))["search"]
+    assert staged.what.endswith(
+        "26 trials in stages, some 18 x 4 steps, 6 x 9 steps, 2 x 27 steps of 64"
+    )
+    whole = phases(forecast(config(**changes), tmp_path))["search"]
+    assert "each 36 steps of 64" in whole.what
+    assert staged.time.high < whole.time.low
+
+
 def test_a_teacher_is_counted_until_it_is_there(tmp_path, config):
     taught = config(distill={"where": "final", "train": {"epochs": 1, "batch": 64}})
     told = phases(forecast(taught, tmp_path))

@@ -88,6 +88,7 @@ class PlainWatcher(TerminalWatcher):
         best = self.best
         self._say(
             f"trial {outcome.number}: {outcome.state}, reward {outcome.reward:.4f}"
+            + (f" ({wording.stage(outcome)})" if wording.staged([outcome]) else "")
             + (f", best {best.reward:.4f}" if best else "")
             + (f" ({outcome.reason})" if outcome.reason else "")
         )
@@ -172,6 +173,8 @@ class LiveWatcher(TerminalWatcher):
         self._remove(job.number)
         self._bars.update(self._part, visible=False)
         name = f"candidate {job.number}"
+        if job.goes_on is not None:
+            name += f" (of {job.goes_on})"
         self._candidates[job.number] = self._bars.add_task(name, total=None, note="")
 
     def trial_progress(self, job: Job, done: int, total: int, loss: float) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from bitwright.control.converge import comparable
 from bitwright.report import figure, markup, progress, sections, tradeoff, wording
 from bitwright.report.compare_tables import FOUND, Sheet, sheets
 from bitwright.report.comparing import Comparison
@@ -51,7 +52,7 @@ def _fronts(comparison: Comparison, cost: Metric) -> Plot | None:
     """Every study's trials and Pareto front; the network it handed over as a star."""
     data: list[Trace] = []
     for label, view, colour in _series(comparison):
-        complete = [outcome for outcome in view.outcomes if outcome.state == "complete"]
+        complete = comparable(view.outcomes)
         complete = [outcome for outcome in complete if tradeoff.point(outcome, cost) is not None]
         if not complete:
             continue
@@ -86,7 +87,7 @@ def _rewards(comparison: Comparison) -> tuple[Plot, ...]:
     """The best reward so far of every study over its trials."""
     data = []
     for label, view, colour in _series(comparison):
-        complete = [outcome for outcome in view.outcomes if outcome.state == "complete"]
+        complete = comparable(view.outcomes)
         if complete:
             data.append(progress.best_so_far(complete, escape(label), colour))
     if not data:

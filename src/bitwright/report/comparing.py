@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from bitwright.control.converge import comparable
 from bitwright.records import Outcome
 from bitwright.report.hypervolume import hypervolume
 from bitwright.report.metrics import ACCURACY, COSTS, Metric
@@ -111,8 +112,9 @@ def best_so_far(outcomes: Sequence[Outcome]) -> list[float | None]:
     """The best reward of a complete trial after each trial; None before the first."""
     best: float | None = None
     curve = []
+    counted = {outcome.number for outcome in comparable(outcomes)}
     for outcome in outcomes:
-        if outcome.state == "complete" and (best is None or outcome.reward > best):
+        if outcome.number in counted and (best is None or outcome.reward > best):
             best = outcome.reward
         curve.append(best)
     return curve
@@ -130,7 +132,7 @@ def _rewards(views: Sequence[StudyView]) -> tuple[tuple[int, tuple[float | None,
 
 def _dominated(views: Sequence[StudyView]) -> tuple[Dominated, ...]:
     """Accuracy against each cost that every complete trial of every study measured."""
-    complete = [[o for o in view.outcomes if o.state == "complete"] for view in views]
+    complete = [comparable(view.outcomes) for view in views]
     everything = [outcome for outcomes in complete for outcome in outcomes]
     return tuple(
         Dominated(cost, _shares([[_point(o, cost) for o in outcomes] for outcomes in complete]))

@@ -8,7 +8,7 @@ from bitwright.control.reward import METRICS
 from bitwright.records import Outcome
 
 FIXED = ("trial", "iteration", "state", "reward")
-LAST = ("seconds", "seed", "model", "reason")
+LAST = ("epochs", "fidelity", "goes_on", "seconds", "seed", "model", "reason")
 
 
 def as_csv(outcomes: Sequence[Outcome]) -> str:
@@ -28,6 +28,7 @@ def as_csv(outcomes: Sequence[Outcome]) -> str:
             [
                 *(outcome.number, outcome.iteration, outcome.state, outcome.reward),
                 *(outcome.metric(name) for name in metrics),
+                *(outcome.epochs, outcome.fidelity, outcome.goes_on),
                 round(sum(seconds for _, seconds in outcome.seconds), 3),
                 *(outcome.seed, outcome.model, outcome.reason),
                 *(picks.get(path) for path in paths),

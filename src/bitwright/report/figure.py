@@ -83,7 +83,8 @@ def lower(title: str) -> str:
 def trial_hover(outcome: Outcome) -> str:
     """What the pointer shows of a trial."""
     head = f"trial {outcome.number}, iteration {outcome.iteration}: reward {outcome.reward:.4f}"
-    lines = [head, *_measured(outcome)]
+    stage = [wording.stage(outcome)] if wording.staged([outcome]) else []
+    lines = [head, *stage, *_measured(outcome)]
     if outcome.state != "complete":
         lines.append(f"{outcome.state}: {wording.first_line(outcome.reason)}")
     lines += [wording.structure(outcome.units), wording.bits(outcome.units, outcome.policy)]

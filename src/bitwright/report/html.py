@@ -4,7 +4,7 @@ import dataclasses
 from html import escape
 from pathlib import Path
 
-from bitwright.report import heatmap, progress, sections, tradeoff
+from bitwright.report import heatmap, learning, progress, sections, tradeoff
 from bitwright.report.page import Page, Part, save
 from bitwright.study.view import StudyView
 
@@ -24,6 +24,7 @@ def render(view: StudyView) -> str:
     view = dataclasses.replace(view, outcomes=tuple(ordered))
     tradeoffs = tradeoff.tradeoffs(view)
     rewards = progress.rewards(view)
+    learned = learning.curves(view)
     heat_maps = heatmap.heat_maps(view.sensitivity)
     training = progress.training(view)
     parts = (
@@ -33,6 +34,7 @@ def render(view: StudyView) -> str:
             sections.plots(tradeoffs, sections.pareto(view)),
         ),
         Part("search", "The search", sections.plots(rewards, sections.effort(view))),
+        Part("learning", "How candidates learned", sections.plots(learned)),
         Part("winner", "The winner", sections.winner(view)),
         Part("sensitivity", "Sensitivity", sections.plots(heat_maps) + sections.removed(view)),
         Part("teacher", "The teacher", sections.teacher(view)),
@@ -50,6 +52,6 @@ def render(view: StudyView) -> str:
         subtitle=sections.subtitle(view),
         top=sections.tiles(view) + sections.comparison(view),
         parts=parts,
-        plots=(*tradeoffs, *rewards, *heat_maps, *training),
+        plots=(*tradeoffs, *rewards, *learned, *heat_maps, *training),
     )
     return page.render()

@@ -7,6 +7,8 @@ from typing import Any, get_args
 from bitwright.records import Outcome, Policy, State, encode
 from bitwright.study.view import Entry, StudyView, TeacherEntry
 
+Curve = tuple[tuple[float, float, float | None], ...]
+
 
 def as_json(view: StudyView) -> dict[str, Any]:
     """The study as plain JSON values; what was not measured, or is not finite, is null."""
@@ -33,6 +35,10 @@ def trial_as_json(outcome: Outcome) -> dict[str, Any]:
         "state": outcome.state,
         "reward": outcome.reward,
         "reason": outcome.reason,
+        "epochs": outcome.epochs,
+        "fidelity": outcome.fidelity,
+        "goes_on": outcome.goes_on,
+        "curve": _curve(outcome.curve),
         "metrics": {name: _finite(measured.value) for name, measured in outcome.metrics},
         "estimate": encode(outcome.estimate),
         "seconds": dict(outcome.seconds),
@@ -59,6 +65,7 @@ def _entry(entry: Entry | None) -> dict[str, Any] | None:
         "genome": encode(entry.genome),
         "policy": _policy(entry.policy),
         "model": entry.model,
+        "curve": _curve(entry.curve),
     }
 
 
@@ -74,6 +81,11 @@ def _teacher(entry: TeacherEntry | None) -> dict[str, Any] | None:
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
+
+
+def _curve(curve: Curve) -> list[list[float | None]]:
+    """Epoch, training loss and held-out accuracy of each point."""
+    return [[_finite(value) for value in point] for point in curve]
 
 
 def _policy(policy: Policy) -> dict[str, str]:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from bitwright.control.converge import iteration_reward
+from bitwright.control.converge import comparable, iteration_reward
 from bitwright.records import Outcome, State
 from bitwright.report import figure, wording
-from bitwright.report.figure import BLACK, BLUE, ORANGE, VERMILION, Plot, Trace
+from bitwright.report.figure import BLACK, BLUE, GREY, ORANGE, VERMILION, Plot, Trace
 from bitwright.study.view import Entry, StudyView
 
+_PARTLY_NOTE = " Lines go through trials that were trained to the end; the others are open circles."
 _REFUSED_NOTE = (
     " Trials that broke a limit or failed lie on the lower edge, whatever their negative reward."
 )
@@ -21,9 +22,13 @@ def rewards(view: StudyView) -> tuple[Plot, ...]:
     """The reward of every trial, in the order given; nothing before the first."""
     if not view.outcomes:
         return ()
-    complete = [outcome for outcome in view.outcomes if outcome.state == "complete"]
-    floor = _floor(complete)
+    everything = [outcome for outcome in view.outcomes if outcome.state == "complete"]
+    complete = comparable(everything)
+    partly = [outcome for outcome in everything if outcome.fidelity < complete[0].fidelity]
+    floor = _floor(everything)
     data = []
+    if partly:
+        data.append(_rewards(partly, "trained in part", GREY, "circle-open"))
     if complete:
         data += [_rewards(complete), best_so_far(complete), _iterations(complete)]
     states: tuple[tuple[State, str, str], ...] = (
@@ -38,12 +43,13 @@ def rewards(view: StudyView) -> tuple[Plot, ...]:
         {"title": {"text": "Trial (number)"}}, {"title": {"text": "Reward (no unit)"}}
     )
     _annotate_end(look, view.outcomes[-1].number, wording.ending(view))
+    notes = (_PARTLY_NOTE if partly else "") + (_REFUSED_NOTE if floor is not None else "")
     plot = Plot(
         name="reward",
         title="Reward over the search",
         reading="Each dot is one trained network, the black line the best so far, the dotted line "
         "each iteration's reward, by which convergence is judged: its best trial's; the dashed red "
-        f"line is where the search stands.{_REFUSED_NOTE if floor is not None else ''}",
+        f"line is where the search stands.{notes}",
         data=data,
         layout=look,
     )
@@ -58,16 +64,18 @@ def _floor(complete: Sequence[Outcome]) -> float | None:
     return min(rewards) - 0.2 * ((max(rewards) - min(rewards)) or abs(max(rewards)) or 1.0)
 
 
-def _rewards(outcomes: Sequence[Outcome]) -> Trace:
+def _rewards(
+    outcomes: Sequence[Outcome], name: str = "trial", colour: str = BLUE, symbol: str = "circle"
+) -> Trace:
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": "trial",
+        "name": name,
         "x": [outcome.number for outcome in outcomes],
         "y": [outcome.reward for outcome in outcomes],
         "text": [figure.trial_hover(outcome) for outcome in outcomes],
         "hovertemplate": "%{text}<extra></extra>",
-        "marker": {"size": 8, "color": BLUE, "opacity": 0.6},
+        "marker": {"size": 8, "symbol": symbol, "color": colour, "opacity": 0.6},
     }
 
 

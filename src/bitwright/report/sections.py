@@ -119,6 +119,8 @@ def effort(view: StudyView) -> str:
     states = [outcome.state for outcome in view.outcomes]
     pairs = [("Iterations", str(len({outcome.iteration for outcome in view.outcomes})))]
     pairs += [(f"Trials {state}", str(states.count(state))) for state in sorted(set(states))]
+    if wording.staged(view.outcomes):
+        pairs += _stages(view.outcomes)
     pairs.append(("Preset reward", f"{view.initial_reward:g}"))
     spent: dict[str, float] = {}
     for outcome in view.outcomes:
@@ -127,6 +129,16 @@ def effort(view: StudyView) -> str:
     pairs += [(f"Time to {part}", f"{seconds:,.1f} s") for part, seconds in spent.items()]
     pairs.append(("Ending", wording.ending(view)))
     return "<h3>What it took</h3>" + facts(pairs)
+
+
+def _stages(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """How many trials there were of each stage, the shortest training first."""
+    parts = sorted({outcome.fidelity for outcome in outcomes})
+    counts = [sum(outcome.fidelity == part for outcome in outcomes) for part in parts]
+    return [
+        (f"Trials of {100 * part:.3g} % of the budget", str(count))
+        for part, count in zip(parts, counts, strict=True)
+    ]
 
 
 def winner(view: StudyView) -> str:
@@ -207,16 +219,25 @@ def trials(view: StudyView) -> str:
         return ""
     on_front = {entry.trial for entry in view.pareto}
     best = view.best.trial if view.best else None
-    header = ["Trial", "Iteration", "State", "Reward"]
+    staged = wording.staged(view.outcomes)
+    header = ["Trial", "Iteration", *(("Epochs", "Goes on from") if staged else ())]
+    header += ["State", "Reward"]
     header += [f"{metric.title} ({metric.unit})" for metric in _LISTED]
     header += ["Seconds", "Structure and bits, or the reason"]
-    rows = [_trial_row(outcome, best, on_front) for outcome in view.outcomes]
+    rows = []
+    for outcome in view.outcomes:
+        number, iteration, *rest = _trial_row(outcome, best, on_front)
+        rows.append([number, iteration, *(_stage_cells(outcome) if staged else ()), *rest])
     reading = (
         "Structure: kind, kernel : width / stride. Kinds: c conv, d depthwise separable, "
         "i inverted bottleneck, r residual, fc fully connected, out classifier. Bits unit by unit: "
         "w weights, a activations. A filled diamond marks the Pareto set, a star the best reward."
     )
     return markup.paragraph(reading, "note") + markup.table(header, rows, "numbers trials")
+
+
+def _stage_cells(outcome: Outcome) -> list[str]:
+    return [wording.epochs(outcome), "" if outcome.goes_on is None else str(outcome.goes_on)]
 
 
 def _trial_row(outcome: Outcome, best: int | None, on_front: set[int | None]) -> list[str]:

@@ -12,7 +12,7 @@ from bitwright.errors import ConfigError
 from bitwright.records import Outcome, State
 from bitwright.study.view import StudyView
 
-FIELDS = ("trial", "iteration", "reward")  # of every trial, measured or not
+FIELDS = ("trial", "iteration", "reward", "epochs", "fidelity")  # measured or not
 HIGHER_IS_BETTER = frozenset({ACCURACY, "reward"})
 LISTED = 10  # trials, where no filter says which
 
@@ -111,7 +111,8 @@ def value(outcome: Outcome, name: str) -> float | None:
     if name == "trial":
         return outcome.number
     if name in FIELDS:
-        return float(getattr(outcome, name))
+        found: float | None = getattr(outcome, name)
+        return found
     return outcome.metric(name)
 
 

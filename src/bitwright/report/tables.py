@@ -13,12 +13,13 @@ from bitwright.records import Outcome, UnitSpec
 from bitwright.report import wording
 from bitwright.report.figure import lower
 from bitwright.report.metrics import ACCURACY, COMPARED, LATENCY, PACKED, Metric, known
+from bitwright.report.selection import FIELDS
 from bitwright.study.view import Entry, SensitivityRow, StudyView
 
 _STATE_STYLES = {"complete": "green", "infeasible": "yellow", "failed": "red"}
 _STATE_WORDS = {"complete": "ok", "infeasible": "infeas.", "failed": "failed"}
 _OF_TRIALS = (ACCURACY, PACKED, LATENCY)
-_SHOWN = frozenset({"trial", "iteration", "reward", *(metric.name for metric in _OF_TRIALS)})
+_SHOWN = frozenset({*FIELDS, *(metric.name for metric in _OF_TRIALS)})
 
 
 def comparison(view: StudyView) -> Table:
@@ -59,9 +60,12 @@ def trials(
     `also` names metrics that are shown beside the usual ones.
     """
     metrics = [*_OF_TRIALS, *(known(name) for name in also if name not in _SHOWN)]
+    staged = wording.staged(outcomes)
     table = framed(title)
     table.caption = "structure: kind, kernel : width / stride    bits: w weights, a activations"
-    for name in ("#", "it."):
+    if staged:
+        table.caption += "\nep.: epochs of training in all    on: the trial that it goes on from"
+    for name in ("#", "it.", *(("ep.", "on") if staged else ())):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for name in ("reward", "acc. %", "kB", "ms", *map(_heading, metrics[len(_OF_TRIALS) :])):
@@ -69,13 +73,20 @@ def trials(
     table.add_column("structure and bits, or the reason", ratio=1, overflow="fold")
     for outcome in outcomes:
         chosen = outcome.number == best
-        table.add_row(*_trial_cells(outcome, metrics), style="bold" if chosen else None)
+        first, second, *rest = _trial_cells(outcome, metrics)
+        stage = _stage_cells(outcome) if staged else []
+        table.add_row(first, second, *stage, *rest, style="bold" if chosen else None)
     return table
 
 
 def _heading(metric: Metric) -> str:
     """Such as "bit-operations M"."""
     return f"{lower(metric.title)} {metric.unit}".strip()
+
+
+def _stage_cells(outcome: Outcome) -> list[Text]:
+    before = "" if outcome.goes_on is None else str(outcome.goes_on)
+    return [Text(wording.epochs(outcome)), Text(before, style="dim")]
 
 
 def _trial_cells(outcome: Outcome, metrics: Iterable[Metric]) -> list[Text]:

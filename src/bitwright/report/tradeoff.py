@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from bitwright.control.converge import comparable
 from bitwright.records import Outcome
 from bitwright.report import figure, wording
 from bitwright.report.figure import BLACK, BLUE, GREEN, GREY, VERMILION, Plot, Trace
@@ -22,12 +23,17 @@ def tradeoffs(view: StudyView) -> tuple[Plot, ...]:
 
 def _tradeoff(view: StudyView, cost: Metric) -> Plot | None:
     measured = [outcome for outcome in view.outcomes if point(outcome, cost) is not None]
-    complete = [outcome for outcome in measured if outcome.state == "complete"]
+    complete = comparable(measured)
+    whole = {outcome.number for outcome in complete}
+    partly = [o for o in measured if o.state == "complete" and o.number not in whole]
     refused = [outcome for outcome in measured if outcome.state == "infeasible"]
     data = []
     if refused:
         style = {"symbol": "x-thin", "size": 8, "line": {"width": 2, "color": GREY}}
         data.append(scatter("infeasible", refused, cost, style))
+    if partly:
+        style = {"symbol": "circle-open", "size": 6, "color": GREY, "opacity": 0.6}
+        data.append(scatter("trained in part", partly, cost, style))
     if complete:
         style = {"symbol": "circle", "size": 9, "color": BLUE, "opacity": 0.55}
         data += [scatter("trial", complete, cost, style), front_line(complete, cost)]

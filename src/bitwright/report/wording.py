@@ -1,6 +1,6 @@
 """Networks and studies in words: the same short forms in the terminal and in the report."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bitwright.quant.spec import Method, Role, Site
 from bitwright.records import Outcome, Pick, Policy, UnitSpec
@@ -143,6 +143,23 @@ def teacher(entry: TeacherEntry) -> str:
         f"teacher: {teacher_source(entry)}{made}; {100 * entry.accuracy:.2f} % held out; "
         f"{entry.spent_seconds:,.0f} s to prepare"
     )
+
+
+def staged(outcomes: Iterable[Outcome]) -> bool:
+    """Whether candidates were trained in stages, so that trials of unlike training meet."""
+    return any(outcome.fidelity < 1 or outcome.goes_on is not None for outcome in outcomes)
+
+
+def epochs(outcome: Outcome) -> str:
+    """How long the network was trained in all, such as "0.67"."""
+    return MISSING if outcome.epochs is None else f"{outcome.epochs:.2f}".rstrip("0").rstrip(".")
+
+
+def stage(outcome: Outcome) -> str:
+    """Up to where a trial trained, and from which one on: "2 epochs, on from trial 3"."""
+    count = epochs(outcome)
+    on = "" if outcome.goes_on is None else f", on from trial {outcome.goes_on}"
+    return f"{count} {'epoch' if count == '1' else 'epochs'}{on}"
 
 
 def tally(outcomes: Sequence[Outcome]) -> str:

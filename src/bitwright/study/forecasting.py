@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bitwright.config import StudyConfig
+from bitwright.config import StudyConfig, TrainConfig
+from bitwright.control.halving import Rungs
 from bitwright.errors import InfeasibleError, StoreError
 from bitwright.execute.base import Job
 from bitwright.execute.place import Place
@@ -206,32 +207,56 @@ def _sensitivity(found: Parts, pace: Pace, stored: _Stored) -> Phase:
 
 def _search(found: Parts, pace: Pace, sample: _Sample, stored: _Stored, before: Span) -> Phase:
     """The candidates to come; of which as many as of the random ones may break a limit at once."""
-    from bitwright.train.timing import steps
-
     settings = found.config.search
     batch = found.controller(found.space).batch
     whole = settings.iterations * batch
     to_come = max(0, whole - stored.trials)
-    each = steps(found.shop, found.config.train)
     kept = len(sample.feasible) / len(sample.all)
-    tuned = min(to_come, max(0, whole - _without_relatives(found, batch)))
-    trial = pace.trial(each if tuned < to_come else _tuning(found))
     time = NO_TIME
-    for count, trained in ((to_come - tuned, each), (tuned, _tuning(found))):
-        one = pace.trial(trained)
+    dearest = 0.0  # of a trial
+    for count, steps in _trainings(found, batch, whole, to_come):
+        one = pace.trial(steps)
+        dearest = max(dearest, one.high if count else 0.0)
         time += Span(kept * one.low, kept * one.likely, one.high).times(
             count / found.config.workers
         )
     if settings.minutes is not None and to_come:
         left = max(0.0, 60 * settings.minutes - before.likely)
-        time = time.at_most(left + batch * trial.high)
-    what = (
-        f"{settings.controller}: {settings.iterations} iterations x {batch} = {whole} candidates, "
-        f"each {each:,} steps of {found.config.train.batch}"
-    )
+        time = time.at_most(left + batch * dearest)
+    return Phase("search", _search_words(found, batch), time)
+
+
+def _trainings(found: Parts, batch: int, whole: int, to_come: int) -> list[tuple[float, int]]:
+    """Of the trials to come: how many train for how many steps."""
+    each = _steps(found, found.config.train)
+    if found.rungs is not None:
+        counts = found.rungs.expected(to_come)
+        return list(zip(counts, _stages(found, found.rungs), strict=True))
+    tuned = min(to_come, max(0, whole - _without_relatives(found, batch)))
+    return [(to_come - tuned, each), (tuned, _steps(found, found.tuning))]
+
+
+def _stages(found: Parts, rungs: Rungs) -> list[int]:
+    """The steps of a trial on each rung: what is beyond the one below, and its cool-down again."""
+    from bitwright.train.timing import schedules
+
+    whole = schedules(found.shop, found.config.train, rungs.fidelities)
+    begins = [0, *(schedule.cools_at for schedule in whole[:-1])]
+    return [schedule.total - begin for schedule, begin in zip(whole, begins, strict=True)]
+
+
+def _search_words(found: Parts, batch: int) -> str:
+    settings, size = found.config.search, found.config.train.batch
+    whole = settings.iterations * batch
+    told = f"{settings.controller}: {settings.iterations} iterations x {batch} = {whole} "
+    if found.rungs is not None:
+        stages = zip(found.rungs.expected(whole), _stages(found, found.rungs), strict=True)
+        parts = (f"{count:,.0f} x {steps:,} steps" for count, steps in stages)
+        return f"{told}trials in stages, some {', '.join(parts)} of {size}"
+    told += f"candidates, each {_steps(found, found.config.train):,} steps of {size}"
     if found.inherits:
-        what += f", {_tuning(found):,} with a relative's weights"
-    return Phase("search", what, time)
+        told += f", {_steps(found, found.tuning):,} with a relative's weights"
+    return told
 
 
 def _without_relatives(found: Parts, batch: int) -> int:
@@ -241,11 +266,11 @@ def _without_relatives(found: Parts, batch: int) -> int:
     return min(first, batch * settings.iterations)
 
 
-def _tuning(found: Parts) -> int:
-    """The steps of a candidate that starts from a relative's weights."""
+def _steps(found: Parts, budget: TrainConfig) -> int:
+    """The most training steps of a candidate."""
     from bitwright.train.timing import steps
 
-    return steps(found.shop, found.tuning)
+    return steps(found.shop, budget)
 
 
 def _finals(found: Parts, pace: Pace, sample: _Sample, scratch: Path) -> Iterator[Phase]:

@@ -12,6 +12,7 @@ from bitwright.study.snapshot import Snapshot
 from bitwright.study.store import Store
 from bitwright.study.view import Entry, SensitivityRow, StudyView
 
+_PARTLY = " (trained in part)"  # such ones stand in while none was trained to the end
 COSTS = ("packed_bytes", "latency_ms", "bitops")
 
 
@@ -64,7 +65,7 @@ def entry_of(outcome: Outcome, label: str | None = None) -> Entry:
     """A trial as an entry."""
     latency = dict(outcome.metrics).get("latency_ms")
     return Entry(
-        label=label or f"trial {outcome.number}",
+        label=label or f"trial {outcome.number}{_PARTLY if outcome.fidelity < 1 else ''}",
         genome=outcome.genome,
         policy=outcome.policy,
         units=outcome.units,

@@ -98,6 +98,8 @@ def _attributes(outcome: Outcome) -> dict[str, Any]:
         "reason": outcome.reason,
         "model": outcome.model,
         "lost": outcome.lost or None,
+        "fidelity": None if outcome.fidelity == 1 else outcome.fidelity,
+        "goes_on": outcome.goes_on,
         "reward": outcome.reward if outcome.state == "failed" else None,
         "seconds": {name: round(seconds, 3) for name, seconds in outcome.seconds} or None,
     }

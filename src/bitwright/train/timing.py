@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from bitwright.space.joint import JointSpace, expand
 from bitwright.tasks.base import Samples, Task
 from bitwright.train import final
 from bitwright.train.final import JUDGED, Finisher
-from bitwright.train.schedule import steps_of
+from bitwright.train.schedule import Schedule, steps_of
 from bitwright.train.sensitivity import prober
 from bitwright.train.shop import Shop
 
@@ -48,6 +48,12 @@ class TimedFinal:
 def steps(shop: Shop, budget: TrainConfig) -> int:
     """The most steps that a training with this budget takes."""
     return steps_of(budget, shop.batches(budget, seed=0).per_epoch)
+
+
+def schedules(shop: Shop, budget: TrainConfig, fidelities: Iterable[float]) -> tuple[Schedule, ...]:
+    """How trainings go that end after these parts of the budget."""
+    per_epoch = shop.batches(budget, seed=0).per_epoch
+    return tuple(Schedule.of(budget, per_epoch, fidelity) for fidelity in fidelities)
 
 
 def time_sensitivity(

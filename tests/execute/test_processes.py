@@ -1,6 +1,7 @@
 """Worker processes: real ones, killed for real."""
 
 import contextlib
+import dataclasses
 import os
 import signal
 import subprocess
@@ -80,13 +81,15 @@ def outcomes_with_kills(at, times):
 
     hearing = Hearing()
     with executor(listener=hearing, workers=2) as pool, meanwhile(kills):
-        for job in (scripted(0, "return"), scripted(1, "wait", at), scripted(2, "return")):
+        stage = dataclasses.replace(scripted(1, "wait", at), fidelity=0.5, goes_on=0)
+        for job in (scripted(0, "return"), stage, scripted(2, "return")):
             pool.submit(job)
         found = {}
         while (outcome := pool.wait()) is not None:
             found[outcome.number] = outcome
         pids = pool.pids
     assert all(map(gone, pids))
+    assert (found[1].fidelity, found[1].goes_on) == (0.5, 0)
     return hearing, found
 
 

@@ -12,6 +12,7 @@ from bitwright.report import figure
 from bitwright.report.figure import BLUE, GREY, VERMILION, Plot, Trace
 from bitwright.study.view import StudyView
 
+CANDIDATE, WENT_ON, BEST = "candidate", "went on", "best"
 Point = tuple[float, float, str]  # epoch, value, what the pointer shows
 
 
@@ -39,6 +40,9 @@ class Candidate:
         return [(epoch, loss, figure.trial_hover(last)) for epoch, loss, _ in last.curve]
 
 
+Line = tuple[Candidate, list[Point]]
+
+
 def candidates(outcomes: Iterable[Outcome]) -> tuple[Candidate, ...]:
     """All candidates that were trained, in the order of their first trials."""
     found: dict[int, Candidate] = {}  # by the number of their last trial
@@ -57,46 +61,51 @@ def curves(view: StudyView) -> tuple[Plot, ...]:
     """Accuracy and loss of every candidate over its epochs; nothing where none has a curve."""
     everyone = candidates(view.outcomes)
     best = view.best.trial if view.best else None
-    staged = any(len(one.trials) > 1 for one in everyone)
-    reading = (
-        "Each line is a candidate, measured at the end of each stage; those that went on are blue. "
-        if staged
-        else "Each line is a candidate. "
+    plots = (
+        _plot(
+            ("learning-accuracy", "Held-out accuracy of the candidates", "Held-out accuracy (%)"),
+            [(one, one.accuracies) for one in everyone],
+            best,
+        ),
+        _plot(
+            ("learning-loss", "Training loss of the candidates", "Training loss (no unit)"),
+            [(one, one.losses) for one in everyone],
+            best,
+        ),
     )
-    shapes = (
-        ("learning-accuracy", "Held-out accuracy of the candidates", "Held-out accuracy (%)"),
-        ("learning-loss", "Training loss of the candidates", "Training loss (no unit)"),
-    )
-    plots = []
-    for (name, title, unit), losses in zip(shapes, (False, True), strict=True):
-        lines = [(one, one.losses if losses else one.accuracies) for one in everyone]
-        if max((len(points) for _, points in lines), default=0) < 2:
-            continue
-        plots.append(
-            Plot(
-                name=name,
-                title=title,
-                reading=f"{reading}The best trial's candidate is red.",
-                data=_traces(lines, best),
-                layout=figure.layout(
-                    {"title": {"text": "Epoch (passes over the training data)"}},
-                    {"title": {"text": unit}},
-                    340,
-                ),
-            )
-        )
-    return tuple(plots)
+    return tuple(plot for plot in plots if plot is not None)
 
 
-def _traces(lines: Sequence[tuple[Candidate, list[Point]]], best: int | None) -> list[Trace]:
+def _plot(texts: tuple[str, str, str], lines: Sequence[Line], best: int | None) -> Plot | None:
+    """The figure; None where no candidate has more than a point."""
+    name, title, unit = texts
+    if all(len(points) < 2 for _, points in lines):
+        return None
+    data = _traces(lines, best)
+    staged = any(trace["name"] == WENT_ON for trace in data)
+    blue = " Blue ones were trained on, stage by stage." if staged else ""
+    return Plot(
+        name=name,
+        title=title,
+        reading=f"Each line is a candidate.{blue} The best trial's is red.",
+        data=data,
+        layout=figure.layout(
+            {"title": {"text": "Epoch (passes over the training data)"}},
+            {"title": {"text": unit}},
+            340,
+        ),
+    )
+
+
+def _traces(lines: Sequence[Line], best: int | None) -> list[Trace]:
     """One trace for each class of candidate, the faintest first."""
-    classes: dict[str, list[list[Point]]] = {"candidate": [], "went on": [], "best": []}
+    classes: dict[str, list[list[Point]]] = {CANDIDATE: [], WENT_ON: [], BEST: []}
     for one, points in lines:
         if best in [trial.number for trial in one.trials]:
-            classes["best"].append(points)
+            classes[BEST].append(points)
         else:
-            classes["went on" if len(one.trials) > 1 else "candidate"].append(points)
-    styles = {"candidate": (GREY, 1, 0.4), "went on": (BLUE, 1.5, 0.75), "best": (VERMILION, 3, 1)}
+            classes[WENT_ON if len(one.trials) > 1 else CANDIDATE].append(points)
+    styles = {CANDIDATE: (GREY, 1, 0.4), WENT_ON: (BLUE, 1.5, 0.75), BEST: (VERMILION, 3, 1)}
     return [_trace(name, classes[name], *styles[name]) for name in classes if any(classes[name])]
 
 

@@ -66,10 +66,7 @@ class Scripted(Evaluator):
                     time.sleep(STEP_S)
 
     def _outcome(self, job: Job, state: Any, reason: str | None) -> Outcome:
-        reward = float(job.number)
-        return Outcome(
-            job.number, job.iteration, job.genome, state, reward, reason=reason, seed=job.seed
-        )
+        return job.outcome(state, float(job.number), reason=reason)
 
 
 class Hearing:

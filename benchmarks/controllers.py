@@ -27,7 +27,7 @@ import optuna
 from controllers_summary import summary
 from nas_tables import TABLES, TITLES, Table
 
-from bitwright.control.base import make
+from bitwright.control.base import Controller, make
 from bitwright.control.operators import walk
 from bitwright.records import Choice, Genome, Pick
 from bitwright.seeds import derive, generator
@@ -52,17 +52,22 @@ class Contender:
         if self.name == "nsga":
             options["objectives"] = table.objectives
         controller = make(self.name, table.space, options, seed=derive(seed, 0, "controller"))
-        rewards: Rewards = []
-        for iteration in range(-(-BUDGET // controller.batch)):
-            first = iteration * controller.batch
-            outcomes = [
-                table.outcome(number, iteration, controller.propose(number, rng))
-                for number in range(first, first + controller.batch)
-                for rng in (generator(seed, number, "propose"),)
-            ]
-            controller.learn(outcomes)
-            rewards += [outcome.reward for outcome in outcomes]
-        return rewards[:BUDGET]
+        return searched(controller, table, seed, BUDGET)
+
+
+def searched(controller: Controller, table: Table, seed: int, budget: int) -> Rewards:
+    """The rewards of so many evaluations, iteration by iteration, as a study's loop goes."""
+    rewards: Rewards = []
+    for iteration in range(-(-budget // controller.batch)):
+        first = iteration * controller.batch
+        outcomes = [
+            table.outcome(number, iteration, controller.propose(number, rng))
+            for number in range(first, first + controller.batch)
+            for rng in (generator(seed, number, "propose"),)
+        ]
+        controller.learn(outcomes)
+        rewards += [outcome.reward for outcome in outcomes]
+    return rewards[:budget]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -52,8 +52,8 @@ class Features:
     """Costs and descriptions of the candidates of one space.
 
     `costs` gives the metrics of a genome that are exact before any training. A description holds,
-    for every decision that can occur, its pick; how often each option is picked, wherever; and the
-    logarithms of the costs.
+    for every decision that can occur, its pick; and in sum, how often each option is picked
+    wherever it may be, and the logarithms of the costs. `weights` make the two halves equal.
     """
 
     def __init__(self, space: Space, costs: Costs) -> None:
@@ -63,6 +63,14 @@ class Features:
         )
         self.costs = functools.lru_cache(maxsize=REMEMBERED)(costs)
         self._row = functools.lru_cache(maxsize=REMEMBERED)(self._described)
+
+    def weights(self, rows: Floats) -> Floats:
+        """How much each column of the rows (N, F) counts, so that both halves count as much."""
+        single = sum(len(decision.numbers(None)) for decision in self._decisions)
+        sums = rows.shape[1] - single
+        parts = np.repeat([0.5 / max(1, single), 0.5 / max(1, sums)], [single, sums])
+        weights: Floats = np.sqrt(parts)
+        return weights
 
     def __call__(self, genomes: Sequence[Genome]) -> Floats:
         """The genomes in numbers, one row for each."""

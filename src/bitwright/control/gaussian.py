@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-LENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0)  # in root mean squares of the differences
+LENGTHS = (0.5, 1.0, 2.0, 4.0, 8.0)
 NOISES = (1e-3, 1e-2, 0.1, 0.3)  # of the variance that the features explain
 LEAST_WEIGHT = 1e-3  # members that count for less are left out
 
@@ -33,10 +33,13 @@ class _Member:
 
 
 class Ensemble:
-    """What was learned from rows of features (N, F) and one value for each, N at least 2."""
+    """What was learned from rows of features (N, F) and one value for each, N at least 2.
 
-    def __init__(self, features: Floats, values: Floats) -> None:
-        self._centre, self._width = features.mean(0), _deviation(features)
+    `weights` (F,) say how much a standard deviation of each feature sets rows apart.
+    """
+
+    def __init__(self, features: Floats, values: Floats, weights: Floats) -> None:
+        self._centre, self._factor = features.mean(0), weights / _deviation(features)
         self._mean, self._deviation = float(values.mean()), float(_deviation(values))
         self._rows = self._scaled(features)
         self._members = _members(
@@ -54,7 +57,7 @@ class Ensemble:
         return self._mean + self._deviation * mean, self._deviation * np.sqrt(spread)
 
     def _scaled(self, features: Floats) -> Floats:
-        scaled: Floats = (features - self._centre) / (self._width * np.sqrt(features.shape[1]))
+        scaled: Floats = (features - self._centre) * self._factor
         return scaled
 
 

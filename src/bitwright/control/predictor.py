@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from bitwright.control.features import Features
 from bitwright.control.learned import LearnedMetric
 from bitwright.control.reward import ACCURACY
-from bitwright.control.screen import Screen
+from bitwright.control.screen import Screen, possible
 from bitwright.records import Estimate, Genome, Outcome
 
 if TYPE_CHECKING:
@@ -35,9 +35,4 @@ class Predictor(Screen):
     def estimates(self, genomes: Sequence[Genome]) -> Sequence[Estimate] | None:
         """The ensemble's guesses, kept between 0 and 1."""
         found = self._accuracy.guess(genomes)
-        if found is None:
-            return None
-        return [
-            Estimate(min(1.0, max(0.0, float(mean))), float(spread))
-            for mean, spread in zip(*found, strict=True)
-        ]
+        return None if found is None else possible(*found)

@@ -4,6 +4,9 @@ import abc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+
+from bitwright.control.features import Floats
 from bitwright.records import Estimate, Genome, Outcome
 from bitwright.registry import Registry, subclass_of
 
@@ -40,7 +43,16 @@ class Screen(abc.ABC):
         return None
 
 
+def possible(means: Floats, spreads: Floats) -> list[Estimate]:
+    """Guesses as estimates, each accuracy kept between 0 and 1."""
+    kept = np.clip(means, 0.0, 1.0)
+    return [Estimate(float(m), float(s)) for m, s in zip(kept, spreads, strict=True)]
+
+
 SCREENS: Registry[type[Screen]] = Registry(
     "screen", group="bitwright.screens", form=subclass_of(Screen)
 )
 SCREENS.register("predictor", "bitwright.control.predictor:Predictor")
+SCREENS.register("entropy", "bitwright.train.proxies.entropy:Entropy")
+SCREENS.register("naswot", "bitwright.train.proxies.naswot:Naswot")
+SCREENS.register("synflow", "bitwright.train.proxies.synflow:Synflow")

@@ -1,0 +1,1 @@
+"""Scores of untrained networks, under the policy that they would train with."""

@@ -68,7 +68,8 @@ def test_what_is_recorded_is_not_run_again(tmp_path, config):
 
 def test_stages_are_counted_each_with_its_own_steps(tmp_path, config):
     changes = {"train__epochs": 9, "search__iterations": 26, "search__options": {"batch": 1}}
-    staged = phases(forecast(config(**changes, search__halving={"eta": 3}), tmp_path))["search"]
+    three = config(**changes, search__halving={"eta": 3, "rungs": 3})
+    staged = phases(forecast(three, tmp_path))["search"]
     assert staged.what.endswith(
         "26 trials in stages, some 18 x 4 steps, 6 x 9 steps, 2 x 27 steps of 64"
     )

@@ -24,7 +24,7 @@ class HalvingConfig(Part):
     eta: int = Field(default=3, ge=2, le=10)
     """One in so many goes on, to so many times the budget."""
 
-    rungs: int = Field(default=3, ge=2, le=6)
+    rungs: int = Field(default=2, ge=2, le=6)
     """So many stages; the last one ends the whole budget, train."""
 
 

@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint clean bench-controllers bench-distill bench-memory bench-overhead bench-start \
+.PHONY: help setup demo test lint clean bench-controllers bench-distill bench-memory bench-overhead bench-start bench-table \
 	bench-transforms bench-workers
 
 BIN := .venv/bin
@@ -37,6 +37,12 @@ bench-controllers: setup ## Measure every controller on tables of trained networ
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/controllers.py run
 	$(BIN)/python benchmarks/controllers.py report
 	$(BIN)/python docs/results_controllers.py
+
+bench-table: setup ## Evaluations that a predictor saves, on tables of trained networks (BITWRIGHT_DATA): 20 minutes on one core
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/table.py run
+	$(BIN)/python benchmarks/table.py report
+	$(BIN)/python docs/results_table.py
 
 bench-distill: setup ## Measure what a teacher brings: half an hour on one core, goes on where it stopped
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/distill.py --data digits

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SCREENED: dict[str, Any] = {
     "search__controller": "evolution",
     "search__options": {"batch": 4, "population": 4, "tournament": 2},
-    "search__screen": {"by": "predictor", "pool": 4},
+    "search__screen": {"by": "predictor", "pool": 16},
     "search__iterations": 4,
     "train__images": 64,
 }

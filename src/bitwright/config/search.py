@@ -34,7 +34,7 @@ class ScreenConfig(Part):
     by: str
     """What guesses the worth of a proposal: a known name, or "module:Class"."""
 
-    pool: int = Field(default=16, ge=2, le=1024)
+    pool: int = Field(default=64, ge=2, le=1024)
     """So many proposals are drawn for each that is evaluated."""
 
 

@@ -1,5 +1,6 @@
 """Any controller, behind a screen: of many proposals the most promising one is evaluated."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -14,6 +15,7 @@ from bitwright.control.screen import Screen
 from bitwright.errors import ConfigError
 from bitwright.records import Estimate, Genome, Outcome, outcome_from_json, outcome_to_json
 
+OPTIMISM = 0.5  # standard deviations that a guess is raised by: what is uncertain gets its chance
 TRIES = 10  # proposals drawn for each place in the pool, at most, where limits rule them out
 Values = dict[str, float]
 
@@ -24,11 +26,13 @@ class Screened(Controller):
     The screen guesses accuracies. Costs that are exact before training are never guessed: what
     breaks a limit on them is handed on only where nothing else is found. Other metrics (latency)
     are learned from recorded outcomes; until there are enough of them they set no candidate apart.
-    The reward is taken of a draw from each guess (Thompson sampling), so that what is uncertain
-    gets its chance; under a controller with objectives, a draw is held against the recorded
-    candidates that no other beats. While the screen gives no estimates, its scores choose among
-    proposals that no other of the pool beats in score and costs; without scores the first proposal
-    passes.
+    The most promising one has the highest reward if the guess is raised by a part of its spread;
+    under a controller with objectives, it stands best among the recorded candidates that no other
+    beats. While the screen gives no estimates, its scores choose among proposals that no other of
+    the pool beats in score and costs; without scores the first proposal passes.
+
+    Proposals of one iteration do not know of each other, and would all be the same few. So each
+    chooses among a share of the pool of its own: every genome belongs to one place of a batch.
     """
 
     def __init__(
@@ -71,7 +75,7 @@ class Screened(Controller):
         pool = self._pool(number, rng)
         estimates = self._screen.estimates(pool)
         if estimates is not None:
-            return pool[self._most_promising(pool, estimates, rng)]
+            return pool[self._most_promising(pool, estimates)]
         scores = self._screen.scores(pool)
         if scores is not None:
             return pool[self._unbeaten(pool, scores, rng)]
@@ -132,20 +136,19 @@ class Screened(Controller):
                 fitting.append(drawn[-1])
         pool = fitting or [max(drawn, key=lambda one: self._penalty(self._features.costs(one)))]
         different = dict.fromkeys(pool)
-        return [genome for genome in different if genome not in self._seen] or list(different)
+        unseen = [genome for genome in different if genome not in self._seen] or list(different)
+        return [one for one in unseen if _place(one, self.batch) == number % self.batch] or unseen
 
     def _penalty(self, values: Mapping[str, float]) -> float:
         """What broken limits make of the reward; 0 where none of the known values breaks one."""
         broken = self._reward.violations(values, only_known=True)
         return self._reward.penalty(broken) if broken else 0.0
 
-    def _most_promising(
-        self, pool: Sequence[Genome], estimates: Sequence[Estimate], rng: np.random.Generator
-    ) -> int:
-        drawn = self._drawn(pool, estimates, rng)
-        penalties = [self._penalty(values) for values in drawn]
+    def _most_promising(self, pool: Sequence[Genome], estimates: Sequence[Estimate]) -> int:
+        hoped = self._hoped(pool, estimates)
+        penalties = [self._penalty(values) for values in hoped]
         if self.objectives:
-            costs = np.vstack([self._front, *map(self._goals, drawn)])
+            costs = np.vstack([self._front, *map(self._goals, hoped)])
             violations = np.concatenate([np.zeros(len(self._front)), -np.array(penalties)])
             ordered = order(costs, violations) - len(self._front)
             return int(ordered[ordered >= 0][0])
@@ -153,24 +156,20 @@ class Screened(Controller):
         usual = self._reward.usual
         worth = [
             self._reward.score(usual | values) if penalty == kept else -np.inf
-            for values, penalty in zip(drawn, penalties, strict=True)
+            for values, penalty in zip(hoped, penalties, strict=True)
         ]
         return int(np.argmax(worth))
 
-    def _drawn(
-        self, pool: Sequence[Genome], estimates: Sequence[Estimate], rng: np.random.Generator
-    ) -> list[Values]:
-        """What each genome may measure: exact, learned, or drawn from its estimate."""
+    def _hoped(self, pool: Sequence[Genome], estimates: Sequence[Estimate]) -> list[Values]:
+        """What each genome may measure: exact, learned, or hoped for by its estimate."""
         found: list[Values] = [dict(self._features.costs(genome)) for genome in pool]
         for name in sorted(self._guided - found[0].keys()):
             guess = self._metrics[name].guess(pool)
             if guess is not None:
                 for values, value in zip(found, guess[0], strict=True):
                     values[name] = max(0.0, float(value))
-        noise = rng.standard_normal(len(pool))
-        for values, estimate, step in zip(found, estimates, noise, strict=True):
-            accuracy = estimate.accuracy + estimate.spread * float(step)
-            values[ACCURACY] = min(1.0, max(0.0, accuracy))
+        for values, estimate in zip(found, estimates, strict=True):
+            values[ACCURACY] = min(1.0, estimate.accuracy + OPTIMISM * estimate.spread)
         return found
 
     def _goals(self, values: Mapping[str, float]) -> Floats:
@@ -188,3 +187,9 @@ class Screened(Controller):
             rows.append([-score, *(costs[name] for name in sorted(self._guided & costs.keys()))])
         front = np.flatnonzero(ranks(np.array(rows), np.zeros(len(rows))) == 0)
         return int(rng.choice(front))
+
+
+def _place(genome: Genome, places: int) -> int:
+    """One of so many places, the same for a genome in every process."""
+    digest = hashlib.blake2b(repr(genome.picks).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % places

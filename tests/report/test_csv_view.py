@@ -4,7 +4,7 @@ import csv
 import io
 from itertools import permutations
 
-from bitwright.records import Genome, Measurement, Outcome
+from bitwright.records import Estimate, Genome, Measurement, Outcome
 from bitwright.report.csv_view import as_csv, decision_paths
 
 
@@ -21,6 +21,7 @@ OUTCOMES = (
         reason='it said: "no", twice,\nand stopped',
         seconds=(("train", 1.25), ("export", 0.5)),
         seed=7,
+        estimate=Estimate(0.875, 0.25),
     ),
 )
 
@@ -33,6 +34,9 @@ def test_every_field_metric_and_pick_has_its_column():
     first, second = rows(as_csv(OUTCOMES))
     assert (first["trial"], first["state"], first["reward"]) == ("0", "complete", "0.25")
     assert (first["accuracy"], first["parameters"], first["latency_ms"]) == ("0.5", "12.0", "")
+    assert (first["estimated_accuracy"], first["estimated_spread"]) == ("", "")
+    assert (second["estimated_accuracy"], second["estimated_spread"]) == ("0.875", "0.25")
+    assert (second["accuracy"], first["body/0/kind"]) == ("0.625", "conv")
     assert (first["body/depth"], first["body/1/kind"]) == ("1", "")
     assert second["reason"] == 'it said: "no", twice,\nand stopped'
     assert (second["seconds"], second["seed"], second["body/1/kind"]) == ("1.75", "7", "identity")

@@ -8,6 +8,7 @@ from bitwright.control.reward import METRICS
 from bitwright.records import Outcome
 
 FIXED = ("trial", "iteration", "state", "reward")
+ESTIMATE = ("estimated_accuracy", "estimated_spread")
 LAST = ("epochs", "fidelity", "goes_on", "seconds", "seed", "model", "reason")
 
 
@@ -21,13 +22,14 @@ def as_csv(outcomes: Sequence[Outcome]) -> str:
     paths = decision_paths(outcomes)
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([*FIXED, *metrics, *LAST, *paths])
+    writer.writerow([*FIXED, *metrics, *ESTIMATE, *LAST, *paths])
     for outcome in outcomes:
-        picks = outcome.genome.as_dict()
+        picks, guess = outcome.genome.as_dict(), outcome.estimate
         writer.writerow(
             [
                 *(outcome.number, outcome.iteration, outcome.state, outcome.reward),
                 *(outcome.metric(name) for name in metrics),
+                *((guess.accuracy, guess.spread) if guess else (None, None)),
                 *(outcome.epochs, outcome.fidelity, outcome.goes_on),
                 round(sum(seconds for _, seconds in outcome.seconds), 3),
                 *(outcome.seed, outcome.model, outcome.reason),

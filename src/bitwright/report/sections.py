@@ -6,6 +6,7 @@ from html import escape
 from bitwright.quant.spec import ROLES, Method
 from bitwright.records import Outcome, UnitSpec
 from bitwright.report import markup, network, wording
+from bitwright.report.agreement import screen_tau
 from bitwright.report.figure import Plot
 from bitwright.report.metrics import (
     ACCURACY,
@@ -127,6 +128,9 @@ def effort(view: StudyView) -> str:
         for part, seconds in outcome.seconds:
             spent[part] = spent.get(part, 0.0) + seconds
     pairs += [(f"Time to {part}", f"{seconds:,.1f} s") for part, seconds in spent.items()]
+    tau = screen_tau(view.outcomes)
+    if tau is not None:
+        pairs.append(("Kendall tau of the screen's estimates", f"{tau:.2f}"))
     pairs.append(("Ending", wording.ending(view)))
     return "<h3>What it took</h3>" + facts(pairs)
 
@@ -220,14 +224,17 @@ def trials(view: StudyView) -> str:
     on_front = {entry.trial for entry in view.pareto}
     best = view.best.trial if view.best else None
     staged = wording.staged(view.outcomes)
+    screened = any(outcome.estimate for outcome in view.outcomes)
     header = ["Trial", "Iteration", *(("Epochs", "Goes on from") if staged else ())]
-    header += ["State", "Reward"]
+    header += ["State", "Reward", *((f"Estimated accuracy ({ACCURACY.unit})",) if screened else ())]
     header += [f"{metric.title} ({metric.unit})" for metric in _LISTED]
     header += ["Seconds", "Structure and bits, or the reason"]
     rows = []
     for outcome in view.outcomes:
-        number, iteration, *rest = _trial_row(outcome, best, on_front)
-        rows.append([number, iteration, *(_stage_cells(outcome) if staged else ()), *rest])
+        number, iteration, state, reward, *rest = _trial_row(outcome, best, on_front)
+        stage = _stage_cells(outcome) if staged else ()
+        guess = (_estimate_cell(outcome),) if screened else ()
+        rows.append([number, iteration, *stage, state, reward, *guess, *rest])
     reading = (
         "Structure: kind, kernel : width / stride. Kinds: c conv, d depthwise separable, "
         "i inverted bottleneck, r residual, fc fully connected, out classifier. Bits unit by unit: "
@@ -238,6 +245,15 @@ def trials(view: StudyView) -> str:
 
 def _stage_cells(outcome: Outcome) -> list[str]:
     return [wording.epochs(outcome), "" if outcome.goes_on is None else str(outcome.goes_on)]
+
+
+def _estimate_cell(outcome: Outcome) -> str:
+    """What the screen expected, with the standard deviation that it gave."""
+    guess = outcome.estimate
+    if guess is None:
+        return wording.MISSING
+    mean, spread = ACCURACY.scaled(guess.accuracy), ACCURACY.scaled(guess.spread)
+    return f"{mean:.2f} {wording.PLUS_MINUS} {spread:.2f}"
 
 
 def _trial_row(outcome: Outcome, best: int | None, on_front: set[int | None]) -> list[str]:

@@ -23,6 +23,7 @@ ROWS = 6  # candidates in the live table
 PHASES = {
     "data": "loading data",
     "teacher": "preparing the teacher",
+    "supernet": "training the supernet",
     "timing": "timing a few steps",
     "sensitivity": "measuring sensitivity",
     "search": "searching",

@@ -9,6 +9,7 @@ from bitwright.config.search import ConvergenceConfig, HalvingConfig, ScreenConf
 from bitwright.config.sensitivity import SensitivityConfig
 from bitwright.config.space import SpaceConfig, StageConfig
 from bitwright.config.study import StudyConfig
+from bitwright.config.supernet import SupernetConfig
 from bitwright.config.train import TrainConfig
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "SpaceConfig",
     "StageConfig",
     "StudyConfig",
+    "SupernetConfig",
     "TrainConfig",
     "explain",
 ]

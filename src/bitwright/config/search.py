@@ -53,8 +53,8 @@ class SearchConfig(Part):
     evaluator: str = "scratch"
     """How a candidate's worth is found out: a known name, or "module:Class"."""
 
-    tuning: float = Field(default=0.1, gt=0, le=1)
-    """The part of train.epochs that a candidate gets which starts from a relative's weights."""
+    tuning: float = Field(default=0.1, ge=0, le=1)
+    """The part of train.epochs for a candidate that starts from weights of others."""
 
     halving: HalvingConfig | None = None
     """Train candidates in stages, and only the best of them to the end."""

@@ -17,6 +17,7 @@ from bitwright.config.reward import RewardConfig
 from bitwright.config.search import SearchConfig
 from bitwright.config.sensitivity import SensitivityConfig
 from bitwright.config.space import SpaceConfig
+from bitwright.config.supernet import SupernetConfig
 from bitwright.config.text import parsed
 from bitwright.config.train import TrainConfig
 from bitwright.errors import ConfigError
@@ -49,6 +50,7 @@ class StudyConfig(Part):
     """The winner's and the baseline's training."""
 
     distill: DistillConfig = DistillConfig()
+    supernet: SupernetConfig = SupernetConfig()
 
     baseline: bool = True
     """Train the hand-made 8-bit network too, with the winner's budget, to compare with."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
-from bitwright.config import TrainConfig
+from bitwright.config import SupernetConfig, TrainConfig
 from bitwright.control.reward import Reward
 from bitwright.execute.place import Place
 from bitwright.records import Genome, Outcome, State
@@ -49,12 +49,16 @@ class Job:
         )
 
 
+WITHOUT_SAYING = SupernetConfig()
+
+
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Workbench:
     """What an evaluator works with, in one process. Files go into the study's `folder`.
 
     `needs` are metrics to measure besides those that the reward needs: the controller reads them.
-    `tuning` is the budget of a network that starts from another's weights.
+    `tuning` is the budget of a network that starts from other weights than fresh ones; without one
+    it is used as it is. `seed` is the study's own.
     """
 
     shop: "Shop"
@@ -64,6 +68,8 @@ class Workbench:
     folder: Path
     needs: frozenset[str] = frozenset()
     tuning: TrainConfig | None = None
+    supernet: SupernetConfig = WITHOUT_SAYING
+    seed: int = 0
 
     def costs(self, genome: Genome) -> dict[str, float]:
         """The metrics of a candidate that are exact before it is trained."""
@@ -79,6 +85,7 @@ class Evaluator(abc.ABC):
 
     inherits: ClassVar[bool] = False  # whether jobs are to name a relative (`Job.relative`)
     pauses: ClassVar[bool] = False  # whether it trains in stages (`Job.fidelity`, `Job.goes_on`)
+    supernet: ClassVar[bool] = False  # whether the study is to train one first
 
     @abc.abstractmethod
     def evaluate(self, job: Job, place: Place) -> Outcome:
@@ -137,3 +144,4 @@ EVALUATORS: Registry[Callable[[Workbench], Evaluator]] = Registry(
 )
 EVALUATORS.register("inherited", "bitwright.train.inherited:InheritedEvaluator")
 EVALUATORS.register("scratch", "bitwright.train.candidate:ScratchEvaluator")
+EVALUATORS.register("supernet", "bitwright.train.cutting:CutEvaluator")

@@ -1,26 +1,36 @@
 """A graph as a torch network that trains under its policy."""
 
+from collections.abc import Callable, Iterable
+
 import torch
 from torch import Tensor, nn
 
 from bitwright.export.integer import Grid, IntegerModel, Layer
 from bitwright.graph import Graph, Node
-from bitwright.nets.layers import ConvNorm, NodeLayer, WeightLayer, layer_for
+from bitwright.nets.layers import MOMENTUM, ConvNorm, NodeLayer, WeightLayer, layer_for
 
 
 class QuantNet(nn.Module):
     """The network of a graph. `forward` takes uint8 or float codes (N, C, H, W) and gives logits.
 
-    The input's grid is the data's own: real value = (code - input_zero) * input_step.
+    The input's grid is the data's own: real value = (code - input_zero) * input_step. `make` gives
+    the layer of a node, by default a fresh one.
     """
 
-    def __init__(self, graph: Graph, *, input_step: float, input_zero: int) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        *,
+        input_step: float,
+        input_zero: int,
+        make: Callable[[Node, Graph], NodeLayer] = layer_for,
+    ) -> None:
         super().__init__()
         self.graph = graph
         self.input_zero = input_zero
         self.input_step: Tensor
         self.register_buffer("input_step", torch.tensor(input_step))
-        self.layers = nn.ModuleDict({node.name: layer_for(node, graph) for node in graph.nodes[1:]})
+        self.layers = nn.ModuleDict({node.name: make(node, graph) for node in graph.nodes[1:]})
         self._source = self._grid_sources()
         self._last_use = {name: node.name for node in graph.nodes for name in node.inputs}
         (self._before_last,) = graph.output.inputs  # only a fully connected layer gives logits
@@ -84,6 +94,20 @@ class QuantNet(nn.Module):
         for layer in self.layers.values():
             if isinstance(layer, ConvNorm):
                 layer.frozen = True
+
+    @torch.no_grad()
+    def measure_norms(self, inputs: Iterable[Tensor]) -> None:
+        """Makes the running statistics the mean of those of some batches of inputs."""
+        training = self.training
+        self.train()
+        norms = [layer for layer in self.layers.values() if isinstance(layer, ConvNorm)]
+        for number, codes in enumerate(inputs, start=1):
+            for layer in norms:
+                layer.momentum = 1 / number
+            self(codes)
+        for layer in norms:
+            layer.momentum = MOMENTUM
+        self.train(training)
 
     @torch.no_grad()
     def to_integer(self) -> IntegerModel:

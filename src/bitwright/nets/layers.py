@@ -16,7 +16,7 @@ from torch.nn import functional
 from bitwright.errors import ExportError
 from bitwright.export.integer import Grid, Layer, Rescale
 from bitwright.export.reference import rescale_for, rescales_for_sum
-from bitwright.graph import Graph, Node
+from bitwright.graph import Graph, Node, Shape
 from bitwright.quant.grids import gate_method
 from bitwright.quant.norm import Norm, normalise
 from bitwright.quant.spec import Method, Role
@@ -81,6 +81,19 @@ def weight_quantizer(method: Method, channels: int) -> nn.Module:
     return transform_of(method).quantizer(Place(method, role, signed=True, channels=channels))
 
 
+def initial_weight(node: Node, shape: Shape) -> Tensor:
+    """A fresh kernel of that shape (arXiv 1502.01852)."""
+    weight = torch.empty(shape)
+    # fan_out of a depthwise kernel would count channels that it does not have
+    dense = node.op == "conv" and node.groups == 1
+    return nn.init.kaiming_normal_(weight, mode="fan_out" if dense else "fan_in")
+
+
+def initial_bias(node: Node, channels: int) -> Tensor:
+    """A fresh bias: gates start half open."""
+    return torch.full((channels,), 0.5 if node.gate else 0.0)
+
+
 class WeightLayer(NodeLayer):
     """A convolution or a fully connected layer."""
 
@@ -88,12 +101,9 @@ class WeightLayer(NodeLayer):
         super().__init__(node)
         assert node.weight is not None  # conv and linear nodes always have one
         shape = graph.weight_shape(node)
-        self.weight = nn.Parameter(torch.empty(shape))
-        nn.init.kaiming_normal_(self.weight, mode="fan_out" if node.op == "conv" else "fan_in")
-        if node.groups > 1:  # fan_out of a depthwise kernel counts channels that it does not have
-            nn.init.kaiming_normal_(self.weight, mode="fan_in")
+        self.weight = nn.Parameter(initial_weight(node, shape))
         self.quantize_weight = weight_quantizer(node.weight, shape[0])
-        self.bias = nn.Parameter(torch.full((shape[0],), 0.5 if node.gate else 0.0))
+        self.bias = nn.Parameter(initial_bias(node, shape[0]))
 
     def linear_map(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """The convolution or matrix product itself."""
@@ -192,6 +202,7 @@ class ConvNorm(WeightLayer):
         self.register_buffer("mean", torch.zeros(channels))
         self.register_buffer("variance", torch.ones(channels))
         self.frozen = False
+        self.momentum = MOMENTUM  # of the running statistics
 
     def positive_gain(self) -> Tensor:
         """The norm's gain, kept above zero."""
@@ -226,7 +237,8 @@ class ConvNorm(WeightLayer):
             spread = self.fold_factor().detach().view(-1, 1, 1, 1)
             weight = self.quantize_weight(self.weight * spread) / spread
         raw = self.linear_map(x, weight, None)
-        norm = Norm(self.positive_gain(), self.bias, self.mean, self.variance, MOMENTUM, EPSILON)
+        statistics = self.mean, self.variance, self.momentum
+        norm = Norm(self.positive_gain(), self.bias, *statistics, EPSILON)
         return normalise(raw, norm, self.output)
 
 

@@ -119,21 +119,22 @@ class JointSpace:
                 path = f"{stage.name}/{index}"
                 step = int(stride) if index == 0 else 1
                 pinned = number == 0 and index == 0
-                options = self._kinds_for(stage, shape, step, pinned=pinned)
+                options = self.kinds_for(stage, shape, step, pinned=pinned)
                 if not options:
                     raise InvalidGenome(self._why_none(path, stage, shape, step, pinned=pinned))
                 kind = str((yield from _ask(f"{path}/kind", options)))
                 spec = yield from _ask_fields(path, kind, stage, int(width), step)
                 units.append(spec)
                 policy += yield from self._ask_methods(path, kind, pinned=pinned)
-                shape = _shape_after(spec, shape)
+                shape = shape_after(spec, shape)
         units.append(UnitSpec(HEAD, CLASSIFIER, (("width", self.classes),)))
         policy += yield from self._ask_methods(HEAD, CLASSIFIER, pinned=True)
         return _Built(tuple(units), tuple(policy))
 
-    def _kinds_for(
+    def kinds_for(
         self, stage: StageConfig, shape: Shape, stride: int, *, pinned: bool
     ) -> tuple[str, ...]:
+        """The stage's kinds that can stand behind a layer of that shape."""
         return tuple(
             kind for kind in stage.kinds if not self._refusal(kind, shape, stride, pinned=pinned)
         )
@@ -242,7 +243,7 @@ class JointSpace:
         choices = [Choice(f"{path}/kind", stage.kinds)]
         kinds = [UNITS.get(kind) for kind in stage.kinds]
         for field in dict.fromkeys(field for kind in kinds for field in kind.fields):
-            choices.append(Choice(f"{path}/{field}", _field_options(stage, field)))
+            choices.append(Choice(f"{path}/{field}", field_options(stage, field)))
         return choices + self._declared_methods(path, list(stage.kinds), pinned=pinned)
 
     def _declared_methods(self, path: str, kinds: list[str], *, pinned: bool) -> list[Choice]:
@@ -293,14 +294,14 @@ class JointSpace:
             stage = self.stages[number]
             structures = networks = 0
             pinned = number == 0 and index == 0
-            for kind in self._kinds_for(stage, shape, stride, pinned=pinned):
+            for kind in self.kinds_for(stage, shape, stride, pinned=pinned):
                 policies = self._policies(kind, pinned=pinned)
                 spec = UnitSpec("", kind, (("width", width), ("stride", stride)))
-                after = _shape_after(spec, shape)
+                after = shape_after(spec, shape)
                 rest = from_unit(number, index + 1, after, depth, width, 1)
                 variants = 1
                 for field in UNITS.get(kind).fields:
-                    variants *= len(_field_options(stage, field))
+                    variants *= len(field_options(stage, field))
                 structures += variants * rest.structures
                 networks += variants * policies * rest.networks
             return Size(structures, networks)
@@ -333,17 +334,17 @@ def _ask_fields(
     if kind.sets_width:
         params.insert(0, ("width", width))
     for field in kind.fields:
-        pick = yield from _ask(f"{path}/{field}", _field_options(stage, field))
+        pick = yield from _ask(f"{path}/{field}", field_options(stage, field))
         params.append((field, pick))
     return UnitSpec(path, name, tuple(params))
 
 
-def _field_options(stage: StageConfig, field: str) -> tuple[Pick, ...]:
+def field_options(stage: StageConfig, field: str) -> tuple[Pick, ...]:
     """A field's options; truth values become 0 and 1, so that a pick is a number or a text."""
     return tuple(int(x) if isinstance(x, bool) else x for x in getattr(stage, field))
 
 
-def _shape_after(spec: UnitSpec, shape: Shape) -> Shape:
+def shape_after(spec: UnitSpec, shape: Shape) -> Shape:
     """The shape a unit gives, found by building it: the layers themselves are the only authority.
 
     Fields that do not change the shape may be missing from `spec`.

@@ -29,6 +29,7 @@ from bitwright.study.watch import Watcher
 
 if TYPE_CHECKING:
     from bitwright.measure.survey import Surveyed
+    from bitwright.train.nursery import Nursery
 
 SURVEYED = 60  # random candidates whose costs are counted
 QUANTILES = (0.1, 0.5, 0.9)  # of them by their MACs are timed
@@ -125,6 +126,8 @@ def _sample(found: Parts) -> _Sample:
 def _pace(found: Parts, sample: _Sample, scratch: Path, watcher: Watcher) -> Pace:
     """Real candidates, each evaluated twice: with few steps, and with more."""
     chosen = sample.quantiles()
+    if found.supernet:
+        _nursery(found, scratch).seed_bed()
     _evaluated(found, chosen[0], FEW, scratch)  # what is compiled or loaded once is not timed
     timed = []
     for done, one in enumerate(chosen):
@@ -148,7 +151,8 @@ def _seconds(outcome: Outcome) -> dict[str, float]:
 def _evaluated(found: Parts, one: "Surveyed", steps: int, scratch: Path) -> Outcome:
     """The candidate's outcome after so many training steps; InfeasibleError where it failed."""
     short = found.config.train.model_copy(update={"steps": steps, "epochs": float(steps)})
-    config = found.config.model_copy(update={"train": short})
+    whole = found.config.search.model_copy(update={"tuning": 1.0})
+    config = found.config.model_copy(update={"train": short, "search": whole})
     evaluator = dataclasses.replace(found, config=config).evaluator(found.space, scratch)
     seed = derive(found.config.search.seed, 0, "forecast")
     outcome = evaluator.evaluate(Job(0, 0, one.genome, seed), Place())
@@ -167,6 +171,10 @@ def _phases(
         yield teacher
         before += teacher.time if found.config.distill.candidates else NO_TIME
     yield sensitivity
+    if found.supernet:
+        supernet = _supernet(found, pace, stored)
+        before += supernet.time
+        yield supernet
     yield _search(found, pace, sample, stored, before)
     yield from _finals(found, pace, sample, scratch)
 
@@ -205,6 +213,26 @@ def _sensitivity(found: Parts, pace: Pace, stored: _Stored) -> Phase:
     return Phase("sensitivity", what, Span.about(seconds))
 
 
+def _supernet(found: Parts, pace: Pace, stored: _Stored) -> Phase:
+    """Each step of its training is one of several networks."""
+    from bitwright.train.timing import steps
+
+    settings = found.config.supernet
+    if _nursery(found, stored.folder).ready():
+        return Phase("supernet", "trained already", NO_TIME)
+    count, networks = steps(found.shop, settings.train), settings.between + 2
+    larger = networks * settings.train.batch / found.config.train.batch
+    what = f"{count:,} steps of {settings.train.batch}, {networks} networks each"
+    return Phase("supernet", what, pace.steps(count).times(larger))
+
+
+def _nursery(found: Parts, folder: Path) -> "Nursery":
+    from bitwright.train.nursery import Nursery
+
+    config = found.config
+    return Nursery(found.shop, found.space, config.supernet, folder, config.search.seed)
+
+
 def _search(found: Parts, pace: Pace, sample: _Sample, stored: _Stored, before: Span) -> Phase:
     """The candidates to come; of which as many as of the random ones may break a limit at once."""
     settings = found.config.search
@@ -228,7 +256,7 @@ def _search(found: Parts, pace: Pace, sample: _Sample, stored: _Stored, before: 
 
 def _trainings(found: Parts, batch: int, whole: int, to_come: int) -> list[tuple[float, int]]:
     """Of the trials to come: how many train for how many steps."""
-    each = _steps(found, found.config.train)
+    each = _steps(found, found.tuning if found.supernet else found.config.train)
     if found.rungs is not None:
         counts = found.rungs.expected(to_come)
         return list(zip(counts, _stages(found, found.rungs), strict=True))
@@ -253,7 +281,8 @@ def _search_words(found: Parts, batch: int) -> str:
         stages = zip(found.rungs.expected(whole), _stages(found, found.rungs), strict=True)
         parts = (f"{count:,.0f} x {steps:,} steps" for count, steps in stages)
         return f"{told}trials in stages, some {', '.join(parts)} of {size}"
-    told += f"candidates, each {_steps(found, found.config.train):,} steps of {size}"
+    each = _steps(found, found.tuning if found.supernet else found.config.train)
+    told += f"candidates, each {each:,} steps of {size}"
     if found.inherits:
         told += f", {_steps(found, found.tuning):,} with a relative's weights"
     return told
@@ -266,11 +295,11 @@ def _without_relatives(found: Parts, batch: int) -> int:
     return min(first, batch * settings.iterations)
 
 
-def _steps(found: Parts, budget: TrainConfig) -> int:
-    """The most training steps of a candidate."""
+def _steps(found: Parts, budget: TrainConfig | None) -> int:
+    """The most training steps of a candidate under a budget; none without one."""
     from bitwright.train.timing import steps
 
-    return steps(found.shop, budget)
+    return 0 if budget is None else steps(found.shop, budget)
 
 
 def _finals(found: Parts, pace: Pace, sample: _Sample, scratch: Path) -> Iterator[Phase]:

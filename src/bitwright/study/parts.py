@@ -120,9 +120,16 @@ class Parts:
         return bool(getattr(EVALUATORS.get(self.config.search.evaluator), "inherits", False))
 
     @property
-    def tuning(self) -> TrainConfig:
-        """The budget of a candidate that starts from a relative's weights."""
+    def supernet(self) -> bool:
+        """Whether a supernet is trained before the search."""
+        return bool(getattr(EVALUATORS.get(self.config.search.evaluator), "supernet", False))
+
+    @property
+    def tuning(self) -> TrainConfig | None:
+        """The budget of a candidate that starts from other weights than fresh ones."""
         train, part = self.config.train, self.config.search.tuning
+        if not part:
+            return None
         limit = None if train.steps is None else math.ceil(train.steps * part)
         return train.model_copy(update={"epochs": train.epochs * part, "steps": limit})
 
@@ -142,7 +149,11 @@ class Parts:
 
     def _bench(self, space: JointSpace, folder: Path) -> Workbench:
         needs, train = self.controller(space).needs, self.config.train
-        return Workbench(self.shop, space, self.reward, train, folder, needs, self.tuning)
+        return Workbench(
+            *(self.shop, space, self.reward, train, folder, needs, self.tuning),
+            supernet=self.config.supernet,
+            seed=self.config.search.seed,
+        )
 
 
 def check(config: StudyConfig) -> None:
@@ -156,6 +167,11 @@ def check(config: StudyConfig) -> None:
         raise ConfigError(
             f"train.patience = {config.train.patience} ends a training before its stage does, so "
             "that it could not go on; leave out train.patience or search.halving"
+        )
+    if config.search.evaluator == "inherited" and not config.search.tuning:
+        raise ConfigError(
+            "search.tuning is 0, but a candidate of evaluator 'inherited' has layers that its "
+            "relative knows nothing of; take 0.1, or evaluator 'supernet'"
         )
 
 

@@ -17,6 +17,7 @@ from bitwright.study import parts
 from bitwright.study.filtering import filtered, judged
 from bitwright.study.finishing import finish
 from bitwright.study.folder import STUDY_SUFFIXES, Folder
+from bitwright.study.growing import grow
 from bitwright.study.pruning import prune
 from bitwright.study.reading import read, unfiltered
 from bitwright.study.run import Run
@@ -134,7 +135,8 @@ def _carry_out(run: Run) -> StudyView:
     try:
         taught = taught_candidates(run)
         narrowed = filtered(taught.run)
-        stopped = run_search(taught.run, narrowed.space, narrowed.seconds + taught.seconds)
+        spent = taught.seconds + narrowed.seconds + grow(taught.run, narrowed.space)
+        stopped = run_search(taught.run, narrowed.space, spent)
         _set_state(run, "running", stopped)
         prune(run.store.outcomes(), run.folder)
         finish(run, narrowed.space)

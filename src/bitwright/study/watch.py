@@ -29,7 +29,8 @@ class Watcher:
     def phase(self, name: str, detail: str = "") -> None:
         """A part begins.
 
-        One of "data", "teacher", "sensitivity", "search", "final", "baseline", "report".
+        One of "data", "teacher", "sensitivity", "supernet", "search", "final", "baseline" and
+        "report".
         """
 
     def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:

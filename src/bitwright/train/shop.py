@@ -113,6 +113,11 @@ class Shop:
         batches = self.batches(budget, derive(seed, 0, "batches"))
         return net, train(net, batches, budget, hooks, self.objective, trained)
 
+    def tuned(self, net: QuantNet, budget: TrainConfig, seed: int, hooks: Hooks) -> Curve:
+        """How the training went of a network all of whose layers know something already."""
+        batches = self.batches(budget, derive(seed, 0, "batches"))
+        return train(net, batches, budget, hooks, self.objective, frozenset(net.layers))
+
     def score(self, net: QuantNet, part: Part) -> float:
         """How right the network is as it stands, 0 to 1."""
         return self.task.score(outputs(net, part), part.targets.cpu().numpy())

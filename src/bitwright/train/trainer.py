@@ -18,6 +18,8 @@ from bitwright.train.schedule import Schedule
 
 CHECK_EVERY = 20  # steps between looks at the loss: reading it waits for the device
 LARGEST_LOSS = 1e4  # no network that learns has a loss like this
+LARGEST_GRADIENT = 5.0  # norm of all gradients together; larger ones are scaled down to it
+BETAS = (0.9, 0.99)  # of the optimizer's memories
 TRAINED_RATE = 0.3  # of the learning rate, for layers that start from trained weights
 
 CLASSIFICATION = Objective()
@@ -91,7 +93,7 @@ class _Run:
         self.optimizer = torch.optim.AdamW(
             _parameter_groups(net, config, trained),
             lr=config.learning_rate,
-            betas=(0.9, 0.99),
+            betas=BETAS,
             fused=True,
         )
         self._depthwise = any(node.groups > 1 for node in net.graph.nodes)
@@ -115,7 +117,7 @@ class _Run:
         """
         part = self.schedule.rate(self.done)
         for group in self.optimizer.param_groups:
-            group["lr"] = group.get("share", 1.0) * self.config.learning_rate * part
+            group["lr"] = group.get("share", 1.0) * part
 
     def to_the_end(self) -> Curve:
         """Steps until a rule ends the run."""
@@ -156,7 +158,7 @@ class _Run:
         loss = self.objective.loss(outputs, features, batch, self.config)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.net.parameters(), 5.0, foreach=True)
+        nn.utils.clip_grad_norm_(self.net.parameters(), LARGEST_GRADIENT, foreach=True)
         self._set_rate()
         self.optimizer.step()
         return loss.detach()

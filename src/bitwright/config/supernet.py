@@ -1,0 +1,24 @@
+"""The keys below `supernet`."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from bitwright.config.part import Part
+from bitwright.config.train import TrainConfig
+
+
+class SupernetConfig(Part):
+    """One set of weights for all candidates; for `search.evaluator: supernet`."""
+
+    train: TrainConfig = TrainConfig(epochs=5, batch=64, learning_rate=0.016)
+    """Its training, once, before the search."""
+
+    between: int = Field(default=2, ge=0)
+    """Networks drawn in each step, besides the largest and the smallest."""
+
+    imitation: float = Field(default=0.5, ge=0, le=1)
+    """What these learn from the largest one's answers; the labels have the rest."""
+
+    final: Literal["fresh", "cut"] = "fresh"
+    """The winner is trained from fresh weights, or from those that were cut out for it."""

@@ -1,0 +1,61 @@
+"""Candidates that are cut out of the study's supernet."""
+
+import functools
+import itertools
+from collections.abc import Iterable
+from typing import ClassVar
+
+from torch import Tensor
+
+from bitwright.config import SupernetConfig
+from bitwright.execute.base import Job
+from bitwright.nets.build import QuantNet
+from bitwright.nets.supernet import SuperNet
+from bitwright.records import Blueprint
+from bitwright.seeds import derive
+from bitwright.train.candidate import ScratchEvaluator, Trained
+from bitwright.train.nursery import Nursery
+from bitwright.train.shop import Shop
+from bitwright.train.trainer import Hooks
+
+MEASURED = 8  # batches that a cut network's batch norms get their statistics from
+
+
+def cut(supernet: SuperNet, blueprint: Blueprint, inputs: Iterable[Tensor]) -> QuantNet:
+    """The blueprint's network out of the supernet, in evaluation mode.
+
+    Its batch norms get the statistics of its own maps, from some batches of inputs: the supernet's
+    are those of all networks together (arXiv 1904.00420, section 3.4).
+    """
+    net = supernet.cut(blueprint)
+    net.measure_norms(inputs)
+    return net.eval()
+
+
+def inputs_for_norms(shop: Shop, settings: SupernetConfig, seed: int) -> tuple[Tensor, ...]:
+    """The same for every candidate, so that nothing but the candidate makes a difference."""
+    batches = shop.batches(settings.train, derive(seed, 0, "norms"))
+    return tuple(batch.inputs for batch in itertools.islice(batches, MEASURED))
+
+
+class CutEvaluator(ScratchEvaluator):
+    """Cuts a candidate out of the supernet, and tunes it for a part of the budget, if any."""
+
+    supernet: ClassVar[bool] = True
+
+    def trained(self, job: Job, blueprint: Blueprint, hooks: Hooks) -> Trained:
+        """Cut, and tuned."""
+        net = cut(self._supernet, blueprint, self._inputs)
+        tuning = self._bench.tuning
+        if tuning is None:
+            return Trained(net, ())
+        return Trained(net, self._bench.shop.tuned(net, tuning, job.seed, hooks))
+
+    @functools.cached_property
+    def _supernet(self) -> SuperNet:
+        """Read when the first candidate wants it."""
+        return Nursery.of(self._bench).supernet()
+
+    @functools.cached_property
+    def _inputs(self) -> tuple[Tensor, ...]:
+        return inputs_for_norms(self._bench.shop, self._bench.supernet, self._bench.seed)

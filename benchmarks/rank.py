@@ -11,29 +11,20 @@ bootstrapped over the networks. What is done goes to results/rank.json at once a
 again.
 """
 
-import dataclasses
-import fcntl
-import json
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import yaml
-from machine import machine
-from parting import share_of
 from scipy.stats import kendalltau
 
-from bitwright.config import StudyConfig
 from bitwright.control.operators import sample
 from bitwright.measure.cost import costs
 from bitwright.records import Blueprint, Genome
 from bitwright.seeds import derive, generator
 from bitwright.space.joint import JointSpace, expand
-from bitwright.study import parts
 from bitwright.study.parts import Parts
 from bitwright.train.cutting import cut, inputs_for_norms
 from bitwright.train.nursery import Nursery
@@ -83,9 +74,11 @@ def supernet_scores(found: Parts, blueprints: Sequence[Blueprint]) -> dict[str, 
         nursery = Nursery(found.shop, found.space, config.supernet, Path(folder), SEED)
         start = time.process_time()
         nursery.grown(
-            lambda p: print(f"supernet {p.done}/{p.total} {p.loss:.3f}", flush=True)
-            if p.done % 500 == 0
-            else None,
+            lambda p: (
+                print(f"supernet {p.done}/{p.total} {p.loss:.3f}", flush=True)
+                if p.done % 500 == 0
+                else None
+            ),
             lambda: None,
         )
         trained = time.process_time()

@@ -36,6 +36,7 @@ TOP = {
     "final",
     "baseline",
     "teacher",
+    "supernet",
     "pareto",
 }
 
@@ -133,6 +134,7 @@ def test_show_json_of_a_study_without_trials(call: Call) -> None:
         "final": None,
         "baseline": None,
         "teacher": None,
+        "supernet": None,
         "pareto": [],
     }
     assert "empty" in call("show", "runs/empty")[0]

@@ -64,12 +64,12 @@ def model_in(annotation: Any) -> tuple[type[BaseModel] | None, str]:
 
 
 def the_keys() -> Keys:
-    """The study's keys; of `final` and `distill.train`, further ones of `train`, what differs."""
+    """The study's keys; of further `train`s than the first, those whose default differs."""
     keys = keys_of(StudyConfig)
     return {
         key: found
         for key, found in keys.items()
-        if not key.startswith(("final.", "distill.train."))
+        if not key.startswith(("final.", "distill.train.", "supernet.train."))
         or found[1] != keys[f"train.{key.rpartition('.')[2]}"][1]
     }
 

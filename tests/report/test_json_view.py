@@ -32,6 +32,7 @@ def test_one_object_with_the_promised_keys(view):
         "final",
         "baseline",
         "teacher",
+        "supernet",
         "pareto",
     ]
     assert told["trials"] == {"complete": 35, "infeasible": 3, "failed": 2}

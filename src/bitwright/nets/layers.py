@@ -84,9 +84,10 @@ def weight_quantizer(method: Method, channels: int) -> nn.Module:
 def initial_weight(node: Node, shape: Shape) -> Tensor:
     """A fresh kernel of that shape (arXiv 1502.01852)."""
     weight = torch.empty(shape)
-    # fan_out of a depthwise kernel would count channels that it does not have
-    dense = node.op == "conv" and node.groups == 1
-    return nn.init.kaiming_normal_(weight, mode="fan_out" if dense else "fan_in")
+    nn.init.kaiming_normal_(weight, mode="fan_out" if node.op == "conv" else "fan_in")
+    if node.groups > 1:  # fan_out of a depthwise kernel counts channels that it does not have
+        nn.init.kaiming_normal_(weight, mode="fan_in")
+    return weight
 
 
 def initial_bias(node: Node, channels: int) -> Tensor:

@@ -12,6 +12,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -55,6 +56,9 @@ class _Place:
         return f"{self.key}.{role}[{method} {'signed' if node.signed else ''}{rows}]"
 
 
+_Learning = tuple[str, nn.Parameter, Tensor]  # shared name, a layer's own view, its gradient
+
+
 class SuperNet:
     """The shared weights of a space's networks, on one device. One thread uses it."""
 
@@ -66,7 +70,7 @@ class SuperNet:
         self._fitted: dict[str, dict[str, Any]] = {}  # quantizers' extra state
         self._waiting: list[tuple[str, Quantizer]] = []  # handed out, not known to be fitted
         self._layers: dict[_Place, NodeLayer] = {}
-        self._gradients: dict[nn.Module, list[tuple[str, nn.Parameter, Tensor]]] = {}
+        self._gradients: WeakKeyDictionary[nn.Module, list[_Learning]] = WeakKeyDictionary()
         largest: dict[str, tuple[Node, Shape]] = {}
         for place in _all_places(space):
             _, known = largest.get(place.key, (place.node, place.weight_shape))
@@ -137,13 +141,13 @@ class SuperNet:
         self._waiting = [(key, one) for key, one in self._waiting if not one.fitted]
 
     def _layer(self, place: _Place, graph: Graph) -> NodeLayer:
-        layer = self._layers.get(place)
+        layer = self._layers.pop(place, None)
         if layer is None:
-            if len(self._layers) >= CACHED:
-                self._gradients.pop(self._layers.pop(next(iter(self._layers))), None)
             layer = layer_for(place.node, graph).to(self.shared.device)
             self._share(layer, place)
-            self._layers[place] = layer
+        self._layers[place] = layer  # as the last one used
+        if len(self._layers) > CACHED:
+            self._layers.pop(next(iter(self._layers)))
         for role, quantizer in _quantizers(layer):
             key = place.quantizer_key(role)
             if key in self._fitted:

@@ -38,6 +38,7 @@ def render(view: StudyView) -> str:
         Part("winner", "The winner", sections.winner(view)),
         Part("sensitivity", "Sensitivity", sections.plots(heat_maps) + sections.removed(view)),
         Part("teacher", "The teacher", sections.teacher(view)),
+        Part("supernet", "The supernet", sections.supernet(view)),
         Part("training", "Training", sections.plots(training)),
         Part("proof", "Proof", sections.proof(view)),
         Part("trials", "Trials", sections.trials(view)),

@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any, get_args
 
 from bitwright.records import Outcome, Policy, State, encode
-from bitwright.study.view import Entry, StudyView, TeacherEntry
+from bitwright.study.view import Entry, StudyView, SupernetEntry, TeacherEntry
 
 Curve = tuple[tuple[float, float, float | None], ...]
 
@@ -23,6 +23,7 @@ def as_json(view: StudyView) -> dict[str, Any]:
         "final": _entry(view.final),
         "baseline": _entry(view.baseline),
         "teacher": _teacher(view.teacher),
+        "supernet": _supernet(view.supernet),
         "pareto": [_entry(entry) for entry in view.pareto],
     }
 
@@ -77,6 +78,12 @@ def _teacher(entry: TeacherEntry | None) -> dict[str, Any] | None:
         "accuracy": _finite(entry.accuracy),
         "spent_seconds": _finite(entry.spent_seconds),
     }
+
+
+def _supernet(entry: SupernetEntry | None) -> dict[str, Any] | None:
+    if entry is None:
+        return None
+    return {"spent_seconds": _finite(entry.spent_seconds), "curve": _curve(entry.curve)}
 
 
 def _finite(value: float | None) -> float | None:

@@ -175,6 +175,20 @@ def _method_words(method: Method | None) -> str:
     return wording.MISSING if method is None else wording.method_words(method)
 
 
+def supernet(view: StudyView) -> str:
+    """The weights that candidates were cut out of."""
+    entry = view.supernet
+    if entry is None:
+        return ""
+    loss = " to ".join(f"{point[1]:.3f}" for point in (entry.curve[0], entry.curve[-1]))
+    pairs = [
+        ("Epochs", f"{entry.curve[-1][0]:g}"),
+        ("Loss of the largest networks", f"{loss}, first epoch to last"),
+        ("Time to train it", f"{entry.spent_seconds:,.1f} s"),
+    ]
+    return facts(tuple(pairs))
+
+
 def teacher(view: StudyView) -> str:
     """Whom the networks learned from besides the labels."""
     entry = view.teacher

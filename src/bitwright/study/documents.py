@@ -3,7 +3,7 @@
 from typing import Any
 
 from bitwright.records import Genome, encode, policy_from_dict, unit_from_dict
-from bitwright.study.view import Entry, SensitivityRow, TeacherEntry
+from bitwright.study.view import Entry, SensitivityRow, SupernetEntry, TeacherEntry
 
 
 def entry_to_json(entry: Entry) -> dict[str, Any]:
@@ -42,6 +42,16 @@ def teacher_from_json(data: dict[str, Any]) -> TeacherEntry:
             "curve": curve_from_json(data["curve"]),
         }
     )
+
+
+def supernet_to_json(entry: SupernetEntry) -> dict[str, Any]:
+    """The supernet's entry as JSON values."""
+    return dict(encode(entry))
+
+
+def supernet_from_json(data: dict[str, Any]) -> SupernetEntry:
+    """The entry that `supernet_to_json` wrote."""
+    return SupernetEntry(curve_from_json(data["curve"]), data["spent_seconds"])
 
 
 def curve_from_json(

@@ -47,7 +47,12 @@ def _finisher(run: Run) -> "Finisher":
 
 def _final(run: Run, finisher: "Finisher", space: JointSpace, chosen: Outcome) -> Entry:
     blueprint = space.decode(chosen.genome)
-    entry = finisher.finish("winner", blueprint, chosen.genome, run.folder.model)
+    parent = None
+    if run.parts.supernet and run.config.supernet.final == "cut":
+        from bitwright.train.cutting import Cutter
+
+        parent = Cutter(run.parts.bench(space, run.folder.path))(blueprint)
+    entry = finisher.finish("winner", blueprint, chosen.genome, run.folder.model, parent=parent)
     reward = run.parts.reward
     value = reward.score({name: getattr(entry, name) for name in reward.needs})
     return dataclasses.replace(entry, trial=chosen.number, reward=value)

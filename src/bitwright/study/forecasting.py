@@ -29,7 +29,6 @@ from bitwright.study.watch import Watcher
 
 if TYPE_CHECKING:
     from bitwright.measure.survey import Surveyed
-    from bitwright.train.nursery import Nursery
 
 SURVEYED = 60  # random candidates whose costs are counted
 QUANTILES = (0.1, 0.5, 0.9)  # of them by their MACs are timed
@@ -127,7 +126,7 @@ def _pace(found: Parts, sample: _Sample, scratch: Path, watcher: Watcher) -> Pac
     """Real candidates, each evaluated twice: with few steps, and with more."""
     chosen = sample.quantiles()
     if found.supernet:
-        _nursery(found, scratch).seed_bed()
+        found.nursery(found.space, scratch).seed_bed()
     _evaluated(found, chosen[0], FEW, scratch)  # what is compiled or loaded once is not timed
     timed = []
     for done, one in enumerate(chosen):
@@ -218,19 +217,12 @@ def _supernet(found: Parts, pace: Pace, stored: _Stored) -> Phase:
     from bitwright.train.timing import steps
 
     settings = found.config.supernet
-    if _nursery(found, stored.folder).ready():
+    if found.nursery(found.space, stored.folder).ready():
         return Phase("supernet", "trained already", NO_TIME)
     count, networks = steps(found.shop, settings.train), settings.between + 2
     larger = networks * settings.train.batch / found.config.train.batch
     what = f"{count:,} steps of {settings.train.batch}, {networks} networks each"
     return Phase("supernet", what, pace.steps(count).times(larger))
-
-
-def _nursery(found: Parts, folder: Path) -> "Nursery":
-    from bitwright.train.nursery import Nursery
-
-    config = found.config
-    return Nursery(found.shop, found.space, config.supernet, folder, config.search.seed)
 
 
 def _search(found: Parts, pace: Pace, sample: _Sample, stored: _Stored, before: Span) -> Phase:

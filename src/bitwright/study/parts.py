@@ -35,6 +35,7 @@ from bitwright.targets.base import TARGETS, Target
 if TYPE_CHECKING:
     from bitwright.quant.narrowing import Removed
     from bitwright.tasks.base import Task
+    from bitwright.train.nursery import Nursery
     from bitwright.train.recipe import Recipe
     from bitwright.train.shop import Shop
 
@@ -69,7 +70,7 @@ class Parts:
         controller, settings = self.controller(space), self.config.search.screen
         if settings is None:
             return controller
-        bench = self._bench(space, folder)
+        bench = self.bench(space, folder)
         kind = SCREENS.get(settings.by)
         return Screened(
             controller,
@@ -124,6 +125,12 @@ class Parts:
         """Whether a supernet is trained before the search."""
         return bool(getattr(EVALUATORS.get(self.config.search.evaluator), "supernet", False))
 
+    def nursery(self, space: JointSpace, folder: Path) -> "Nursery":
+        """Where the supernet of that space is raised."""
+        from bitwright.train.nursery import Nursery
+
+        return Nursery.of(self.bench(space, folder))
+
     @property
     def tuning(self) -> TrainConfig | None:
         """The budget of a candidate that starts from other weights than fresh ones."""
@@ -142,12 +149,13 @@ class Parts:
 
         return Recipe(
             self.config.search.evaluator,
-            self._bench(space, folder),
+            self.bench(space, folder),
             threads=self.config.threads or max(1, self.shop.threads // self.config.workers),
             fused=self.config.train.fused != "off",
         )
 
-    def _bench(self, space: JointSpace, folder: Path) -> Workbench:
+    def bench(self, space: JointSpace, folder: Path) -> Workbench:
+        """What an evaluator of candidates of that space works with."""
         needs, train = self.controller(space).needs, self.config.train
         return Workbench(
             *(self.shop, space, self.reward, train, folder, needs, self.tuning),

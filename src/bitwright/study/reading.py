@@ -7,7 +7,12 @@ from bitwright.config import StudyConfig
 from bitwright.control.converge import comparable, winner
 from bitwright.records import Outcome
 from bitwright.report.pareto import Direction, front
-from bitwright.study.documents import entry_from_json, rows_from_json, teacher_from_json
+from bitwright.study.documents import (
+    entry_from_json,
+    rows_from_json,
+    supernet_from_json,
+    teacher_from_json,
+)
 from bitwright.study.snapshot import Snapshot
 from bitwright.study.store import Store
 from bitwright.study.view import Entry, SensitivityRow, StudyView
@@ -25,7 +30,7 @@ def read(store: Store | Snapshot, name: str) -> StudyView:
     rule = config.search.result if config else "best"
     best = entry_of(winner(outcomes, rule)) if complete else None
     final, baseline = store.get("final"), store.get("baseline")
-    teacher = store.get("teacher")
+    teacher, supernet = store.get("teacher"), store.get("supernet")
     rows = rows_from_json(store.get("sensitivity") or [])
     if config is not None and not config.sensitivity.enabled:
         rows = unfiltered(rows)
@@ -45,6 +50,7 @@ def read(store: Store | Snapshot, name: str) -> StudyView:
         settings=settings,
         initial_reward=config.reward.initial if config else 0.0,
         teacher=teacher_from_json(teacher) if teacher else None,
+        supernet=supernet_from_json(supernet) if supernet else None,
     )
 
 

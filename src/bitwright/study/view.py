@@ -59,6 +59,17 @@ class TeacherEntry:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class SupernetEntry:
+    """How the training of a study's supernet went.
+
+    `curve` holds (epoch, mean loss of the largest networks, None), `spent_seconds` what it took.
+    """
+
+    curve: tuple[tuple[float, float, float | None], ...]
+    spent_seconds: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SensitivityRow:
     """The loss rate of the whole network when one kind of unit takes one method (M4.1).
 
@@ -96,4 +107,5 @@ class StudyView:
     settings: str  # the whole study file as it ran, YAML
     initial_reward: float = 0.0
     teacher: TeacherEntry | None = None
+    supernet: SupernetEntry | None = None
     at_work: tuple[int, ...] = ()  # trials that are being evaluated now, by their numbers

@@ -24,6 +24,7 @@ from bitwright.records import Genome, Outcome
 from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
 from bitwright.tasks.image_classification import ImageClassification
+from bitwright.train.nursery import Nursery
 from bitwright.train.shop import Shop
 
 Factory = Callable[[Workbench], Evaluator]
@@ -32,7 +33,7 @@ METRICS = {"accuracy": Term(), "packed_bytes": Term(0.1, 1000)}
 
 
 def workbench(folder: Path, limits: Mapping[str, float] | None = None) -> Workbench:
-    """What an evaluator of candidates for digits works with."""
+    """What an evaluator of candidates for digits works with; in the folder lies a supernet."""
     task = ImageClassification.make(DataConfig(name="digits"), seed=0)
     shop = Shop.open("contract", task, OnnxRuntimeCpu(), device=torch.device("cpu"), threads=1)
     methods = MethodSpace(
@@ -42,7 +43,10 @@ def workbench(folder: Path, limits: Mapping[str, float] | None = None) -> Workbe
     stages = (StageConfig(name="stem", width=(4, 8), stride=(2,)),)
     grid = task.data.input
     space = JointSpace(stages, methods, input_shape=grid.shape, classes=task.data.outputs)
-    return Workbench(shop, space, Reward("linear", METRICS, limits or {}), BUDGET, folder)
+    bench = Workbench(shop, space, Reward("linear", METRICS, limits or {}), BUDGET, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    Nursery.of(bench).seed_bed()
+    return bench
 
 
 def an_outcome_is_its_jobs(make: Factory, folder: Path) -> None:

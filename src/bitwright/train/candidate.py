@@ -148,6 +148,8 @@ class _Trial:
 
     def _judge_curve(self, accuracy: float) -> None:
         """Puts the exported file's accuracy where training ended, unless it was judged there."""
+        if not self.curve:  # it was not trained
+            return
         *before, (epoch, loss, judged) = self.curve
         self.curve = (*before, (epoch, loss, accuracy if judged is None else judged))
 

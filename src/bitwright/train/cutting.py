@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from bitwright.config import SupernetConfig
-from bitwright.execute.base import Job
+from bitwright.execute.base import Job, Workbench
 from bitwright.nets.build import QuantNet
 from bitwright.nets.supernet import SuperNet
 from bitwright.records import Blueprint
@@ -38,24 +38,42 @@ def inputs_for_norms(shop: Shop, settings: SupernetConfig, seed: int) -> tuple[T
     return tuple(batch.inputs for batch in itertools.islice(batches, MEASURED))
 
 
-class CutEvaluator(ScratchEvaluator):
-    """Cuts a candidate out of the supernet, and tunes it for a part of the budget, if any."""
+class Cutter:
+    """Cuts networks out of the supernet in a study's folder, which it reads when it is first used.
 
-    supernet: ClassVar[bool] = True
+    ConfigError where the supernet cannot be read.
+    """
 
-    def trained(self, job: Job, blueprint: Blueprint, hooks: Hooks) -> Trained:
-        """Cut, and tuned."""
-        net = cut(self._supernet, blueprint, self._inputs)
-        tuning = self._bench.tuning
-        if tuning is None:
-            return Trained(net, ())
-        return Trained(net, self._bench.shop.tuned(net, tuning, job.seed, hooks))
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+
+    def __call__(self, blueprint: Blueprint) -> QuantNet:
+        """The blueprint's network, in evaluation mode."""
+        return cut(self._supernet, blueprint, self._inputs)
 
     @functools.cached_property
     def _supernet(self) -> SuperNet:
-        """Read when the first candidate wants it."""
         return Nursery.of(self._bench).supernet()
 
     @functools.cached_property
     def _inputs(self) -> tuple[Tensor, ...]:
-        return inputs_for_norms(self._bench.shop, self._bench.supernet, self._bench.seed)
+        bench = self._bench
+        return inputs_for_norms(bench.shop, bench.supernet, bench.seed)
+
+
+class CutEvaluator(ScratchEvaluator):
+    """Cuts a candidate out of the supernet, and tunes it for a part of the budget, if any."""
+
+    supernet: ClassVar[bool] = True
+    pauses: ClassVar[bool] = False
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__(bench)
+        self._cutter = Cutter(bench)
+
+    def trained(self, job: Job, blueprint: Blueprint, hooks: Hooks) -> Trained:
+        """Cut, and tuned."""
+        net, tuning = self._cutter(blueprint), self._bench.tuning
+        if tuning is None:
+            return Trained(net, ())
+        return Trained(net, self._bench.shop.tuned(net, tuning, job.seed, hooks))

@@ -44,11 +44,22 @@ class Finisher:
     watch: Callable[[Progress], None]
     rest: Callable[[], None] = lambda: None
 
-    def finish(self, label: str, blueprint: Blueprint, genome: Genome, path: Path) -> Entry:
-        """Trains, exports to `path`, measures and proves; goes on from a checkpoint."""
+    def finish(
+        self,
+        label: str,
+        blueprint: Blueprint,
+        genome: Genome,
+        path: Path,
+        *,
+        parent: QuantNet | None = None,
+    ) -> Entry:
+        """Trains, exports to `path`, measures and proves; goes on from a checkpoint.
+
+        The training starts from a parent's weights, if there is one.
+        """
+        key = run_key(blueprint, self.budget, self.seed, self.shop.lesson)
         checkpoint = Checkpoint(
-            self.folder / f"{path.stem}.checkpoint.pt",
-            run_key(blueprint, self.budget, self.seed, self.shop.lesson),
+            self.folder / f"{path.stem}.checkpoint.pt", f"{key} cut" if parent else key
         )
         held = self.shop.held.first(JUDGED)
 
@@ -62,7 +73,7 @@ class Finisher:
             save=save,
             resume=checkpoint.load(),
         )
-        net, curve = self.shop.trained(blueprint, self.budget, self.seed, hooks)
+        net, curve = self.shop.trained(blueprint, self.budget, self.seed, hooks, parent)
         test = self.shop.test
         entry = Entry(label, genome, blueprint.policy, blueprint.units)
         entry = self._tested(net, path, entry, test)

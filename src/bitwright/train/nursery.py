@@ -94,8 +94,9 @@ class Nursery:
             content = self._read()
         except UNREADABLE as error:
             raise ConfigError(
-                f"the study's supernet in '{self._path}' cannot be read ({error}); put the file "
-                "back, or delete it and run the same command again to train it anew"
+                f"the study's supernet in '{self._path}' cannot be read "
+                f"({type(error).__name__}); put the file back, or delete it and run the same "
+                "command again to train it anew"
             ) from error
         net = fresh(self.shop, self.space, seed=0)
         net.restore(content["net"])

@@ -15,6 +15,7 @@ from bitwright.seeds import derive, generator
 from bitwright.space.joint import JointSpace
 from bitwright.train.batches import Batch
 from bitwright.train.sandwich import sandwich
+from bitwright.train.schedule import Schedule
 from bitwright.train.shop import Shop
 from bitwright.train.trainer import (
     BETAS,
@@ -24,8 +25,6 @@ from bitwright.train.trainer import (
     Curve,
     Progress,
     precision,
-    rate_now,
-    steps_of,
 )
 
 SOFTNESS = 1.0  # the temperature of what the largest network says
@@ -70,7 +69,7 @@ class SupernetTraining:
         self._seed = seed
         self.net = fresh(shop, space, seed)
         self._batches = shop.batches(settings.train, derive(seed, 0, "batches"))
-        self._total = steps_of(settings.train, self._batches.per_epoch)
+        self._schedule = Schedule.of(settings.train, self._batches.per_epoch)
         self._imitate = shop.task.imitation()
         self._optimizer = torch.optim.AdamW([nn.Parameter(torch.empty(0))], betas=BETAS, fused=True)
         self._known: set[str] = set()  # names of the tensors that the optimizer moves
@@ -85,10 +84,10 @@ class SupernetTraining:
         if self._hooks.resume is not None:
             self._restore(self._hooks.resume)
         losses: list[Tensor] = []
-        for _, batch in zip(range(self._total - self._done), self._batches, strict=False):
+        for _, batch in zip(range(self._schedule.total - self._done), self._batches, strict=False):
             losses.append(self._step(batch))
             self._done += 1
-            ends = self._done % self._batches.per_epoch == 0 or self._done == self._total
+            ends = self._done % self._batches.per_epoch == 0 or self._done == self._schedule.total
             if ends or self._done % CHECK_EVERY == 0:
                 self._look(losses)
             if ends:
@@ -134,9 +133,9 @@ class SupernetTraining:
         self._enlist()
         tensors = self.net.shared.chosen(touched)
         nn.utils.clip_grad_norm_(tensors, LARGEST_GRADIENT, foreach=True)
-        config = self._settings.train
+        rate = self._settings.train.learning_rate * self._schedule.rate(self._done)
         for group in self._optimizer.param_groups:
-            group["lr"] = config.learning_rate * rate_now(self._done, self._total, config.warmup)
+            group["lr"] = rate
         self._optimizer.step()
         torch._foreach_zero_([t.grad for t in tensors if t.grad is not None])
 
@@ -155,10 +154,10 @@ class SupernetTraining:
         if not recent < LARGEST_LOSS:  # so that NaN counts too
             raise InfeasibleError(
                 f"the supernet's training diverged: the loss was {recent} at step {self._done} of "
-                f"{self._total}; lower supernet.train.learning_rate"
+                f"{self._schedule.total}; lower supernet.train.learning_rate"
             )
         epoch = self._done / self._batches.per_epoch
-        self._hooks.watch(Progress(self._done, self._total, epoch, recent))
+        self._hooks.watch(Progress(self._done, self._schedule.total, epoch, recent))
 
     def _state(self) -> dict[str, Any]:
         moments = self._optimizer.state

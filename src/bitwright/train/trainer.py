@@ -117,7 +117,7 @@ class _Run:
         """
         part = self.schedule.rate(self.done)
         for group in self.optimizer.param_groups:
-            group["lr"] = group.get("share", 1.0) * part
+            group["lr"] = group.get("share", 1.0) * self.config.learning_rate * part
 
     def to_the_end(self) -> Curve:
         """Steps until a rule ends the run."""

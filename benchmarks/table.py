@@ -84,7 +84,6 @@ CONTENDERS = {
     "evolution, pool of 64": Contender("evolution", POINTS[-1], 64),
     "evolution, pool of 256": Contender("evolution", POINTS[-1], 256),
     "random, pool of 64": Contender("random", POINTS[-1], 64),
-    "random, pool of 256": Contender("random", POINTS[-1], 256),
 }
 
 

@@ -29,6 +29,7 @@ def _rows(table: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
         mark = name == result["mark"]
         last = result["mark_evaluations"] if mark else result["evaluations"][-1]
         at = found["at_mark"]
+        missing = f" of {result['seeds']}" if found["seeds"] < result["seeds"] else ""
         cells = [
             table["title"],
             f"`{name}`, plain" if mark else f"{name}, `predictor`",
@@ -36,7 +37,7 @@ def _rows(table: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
             f"{_evaluations(at)} ({' to '.join(map(_evaluations, found['at_mark_interval']))})",
             "" if at is None else f"{result['mark_evaluations'] / at:.1f}",
             f"{found['seconds']:.1f} s",
-            str(found["seeds"]),
+            f"{found['seeds']}{missing}",
         ]
         yield f"| {' | '.join(cells)} |"
 

@@ -41,9 +41,10 @@ def test_a_mark_that_was_reached_everywhere_is_told(script, result):
     for table in result["tables"].values():
         for name, found in table["contenders"].items():
             if name != result["mark"]:
-                found |= {"at_mark": 50, "at_mark_interval": [40, 60]}
+                found |= {"at_mark": 50, "at_mark_interval": [40, 60], "seeds": 7}
     written = script.block(result)
     assert "| 50 (40 to 60) | 4.0 |" in written and "every table: it does." in written
+    assert "| 7 of 50 |" in written
 
 
 def test_the_mark_is_reached_where_the_mean_is(monkeypatch):

@@ -8,7 +8,7 @@ from bitwright.control.screen import Screen
 from bitwright.execute.base import Workbench
 from bitwright.records import Estimate, Genome, Outcome
 
-NEIGHBOURS = 3
+NEIGHBOURS = 2
 
 
 class Neighbours(Screen):

@@ -11,6 +11,8 @@ bootstrapped over the networks. What is done goes to results/rank.json at once a
 again.
 """
 
+import fcntl
+import json
 import tempfile
 import time
 from collections.abc import Sequence
@@ -18,25 +20,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+import yaml
+from machine import machine
+from parting import share_of
 from scipy.stats import kendalltau
 
+from bitwright.config import StudyConfig
 from bitwright.control.operators import sample
+from bitwright.control.reward import ACCURACY
+from bitwright.control.screen import SCREENS
 from bitwright.measure.cost import costs
-from bitwright.records import Blueprint, Genome
+from bitwright.records import Genome, Measurement, Outcome
 from bitwright.seeds import derive, generator
 from bitwright.space.joint import JointSpace, expand
+from bitwright.study import parts
 from bitwright.study.parts import Parts
-from bitwright.train.cutting import cut, inputs_for_norms
-from bitwright.train.nursery import Nursery
+from bitwright.train.cutting import Cutter
 
 HERE = Path(__file__).parent
 STUDY = HERE / "studies" / "rank.yaml"
 RESULT = HERE / "results" / "rank.json"
-NETWORKS = 48
+MARKS, NETWORKS = 48, 40  # places along the logarithm of the size; the largest take too long
 DRAWN = 2000  # of which the networks are chosen by their size
 SEED = 0
 RESAMPLES = 2000
+FOLDS = 5  # the predictor learns four parts of the networks and is asked about the fifth
 FREE = ("packed_bytes", "macs", "bitops")
+UNTRAINED = ("entropy", "naswot", "synflow")
 WANTED = 0.7
 
 
@@ -46,7 +57,7 @@ def networks(space: JointSpace) -> tuple[Genome, ...]:
     drawn = [sample(space, rng) for _ in range(DRAWN)]
     sizes = np.log([costs(expand(space.decode(genome)))["packed_bytes"] for genome in drawn])
     chosen: dict[int, None] = {}
-    for mark in np.linspace(sizes.min(), sizes.max(), NETWORKS):
+    for mark in np.linspace(sizes.min(), sizes.max(), MARKS)[:NETWORKS]:
         near = np.argsort(np.abs(sizes - mark), kind="stable")
         chosen[next(int(at) for at in near if int(at) not in chosen)] = None
     return tuple(drawn[at] for at in chosen)
@@ -67,26 +78,63 @@ def truth(found: Parts, genome: Genome, number: int) -> dict[str, Any]:
     }
 
 
-def supernet_scores(found: Parts, blueprints: Sequence[Blueprint]) -> dict[str, Any]:
+def genomes(found: Parts, truths: Sequence[dict[str, Any]]) -> list[Genome]:
+    """The networks that were trained."""
+    return [Genome(found.space.space_id, tuple(one["genome"].items())) for one in truths]
+
+
+def supernet(found: Parts, asked: Sequence[Genome]) -> dict[str, Any]:
     """The supernet's word on each network, and what it costs."""
-    config = found.config
     with tempfile.TemporaryDirectory() as folder:
-        nursery = Nursery(found.shop, found.space, config.supernet, Path(folder), SEED)
+        bench = found.bench(found.space, Path(folder))
         start = time.process_time()
-        nursery.grown(
-            lambda p: (
-                print(f"supernet {p.done}/{p.total} {p.loss:.3f}", flush=True)
-                if p.done % 500 == 0
-                else None
-            ),
-            lambda: None,
-        )
+        found.nursery(found.space, Path(folder)).grown(_tell, lambda: None)
         trained = time.process_time()
-        supernet = nursery.supernet()
-    inputs = inputs_for_norms(found.shop, config.supernet, SEED)
-    scores = [found.shop.score(cut(supernet, b, inputs), found.shop.held) for b in blueprints]
+        cutter = Cutter(bench)
+        cut = (cutter(found.space.decode(genome)) for genome in asked)
+        scores = [found.shop.score(net, found.shop.held) for net in cut]
     each = (time.process_time() - trained) / len(scores)
-    return {"scores": scores, "once_cpu_s": round(trained - start, 1), "each_cpu_s": round(each, 3)}
+    return {"scores": scores, "once_cpu_s": round(trained - start, 1), "each_cpu_s": each}
+
+
+def _tell(progress: Any) -> None:
+    if progress.done % 200 == 0:
+        print(f"supernet {progress.done}/{progress.total} {progress.loss:.3f}", flush=True)
+
+
+def untrained(found: Parts, name: str, asked: Sequence[Genome]) -> dict[str, Any]:
+    """A training-free score of each network."""
+    screen = SCREENS.get(name).make(found.bench(found.space, Path()))
+    start = time.process_time()
+    scores = list(screen.scores(asked) or ())
+    each = (time.process_time() - start) / len(asked)
+    return {"scores": scores, "once_cpu_s": 0.0, "each_cpu_s": each}
+
+
+def predicted(found: Parts, truths: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What a predictor says of each network that has learned the other folds' accuracies."""
+    asked = genomes(found, truths)
+    scores = np.zeros(len(asked))
+    start = time.process_time()
+    for fold in range(FOLDS):
+        screen = SCREENS.get("predictor").make(found.bench(found.space, Path()))
+        rows = [row for row in range(len(asked)) if row % FOLDS != fold]
+        screen.learn([_outcome(asked[row], truths[row], row) for row in rows])
+        others = [row for row in range(len(asked)) if row % FOLDS == fold]
+        told = screen.estimates([asked[row] for row in others])
+        assert told is not None  # 32 accuracies are enough
+        scores[others] = [estimate.accuracy for estimate in told]
+    each = (time.process_time() - start) / len(asked)
+    learned = sum(one["cpu_s"] for one in truths) * (FOLDS - 1) / FOLDS
+    return {"scores": scores.tolist(), "once_cpu_s": round(learned, 1), "each_cpu_s": each}
+
+
+def _outcome(genome: Genome, found: dict[str, Any], number: int) -> Outcome:
+    metrics = (
+        (ACCURACY, Measurement(found["accuracy"])),
+        *((name, Measurement(float(found[name]))) for name in FREE),
+    )
+    return Outcome(number, number, genome, "complete", found["accuracy"], metrics)
 
 
 def tau(truths: Sequence[float], scores: Sequence[float]) -> dict[str, Any]:
@@ -98,3 +146,68 @@ def tau(truths: Sequence[float], scores: Sequence[float]) -> dict[str, Any]:
     low, high = np.nanpercentile(again, [2.5, 97.5])
     found = float(kendalltau(a, b).statistic)
     return {"tau": round(found, 3), "interval": [round(float(low), 3), round(float(high), 3)]}
+
+
+def kept() -> dict[str, Any]:
+    """The result file."""
+    return json.loads(RESULT.read_text()) if RESULT.exists() else {"networks": {}, "scores": {}}
+
+
+def keep(part: str, name: str, value: dict[str, Any]) -> None:
+    """Adds to the result file; two processes may do so."""
+    with RESULT.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = kept()
+        before[part][name] = value
+        done = dict(sorted(before["networks"].items(), key=lambda item: int(item[0])))
+        result = {
+            "command": "python benchmarks/rank.py",
+            "machine": machine(),
+            "study": yaml.safe_load(STUDY.read_text()),
+            "summary": summary(list(done.values()), before["scores"]),
+            "networks": done,
+            "scores": before["scores"],
+        }
+        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def summary(
+    truths: Sequence[dict[str, Any]], scores: dict[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """The tau of each score, once all networks are trained."""
+    if len(truths) < NETWORKS:
+        return {}
+    accuracies = [one["accuracy"] for one in truths]
+    told = {name: tau(accuracies, [one[name] for one in truths]) for name in FREE}
+    for name, found in scores.items():
+        prices = {key: round(found[key], 3) for key in ("once_cpu_s", "each_cpu_s")}
+        told[name] = {**tau(accuracies, found["scores"]), **prices}
+    told["training in full"] = {
+        "each_cpu_s": round(sum(one["cpu_s"] for one in truths) / len(truths), 1)
+    }
+    return told
+
+
+def main() -> None:
+    """Makes what is missing."""
+    torch.set_num_threads(1)
+    found = parts.assemble(StudyConfig.read(STUDY), "rank")
+    chosen = list(enumerate(networks(found.space)))
+    for number, genome in share_of(chosen, __doc__):
+        if str(number) not in kept()["networks"]:
+            keep("networks", str(number), truth(found, genome, number))
+            print(f"network {number}: {kept()['networks'][str(number)]['accuracy']}", flush=True)
+    asked = [genome for _, genome in chosen]
+    if "supernet" not in kept()["scores"]:
+        keep("scores", "supernet", supernet(found, asked))
+    for name in UNTRAINED:
+        if name not in kept()["scores"]:
+            keep("scores", name, untrained(found, name, asked))
+    truths = list(kept()["networks"].values())
+    if len(truths) == NETWORKS:
+        keep("scores", "predictor", predicted(found, truths))
+    print(json.dumps(kept()["summary"], indent=1))
+
+
+if __name__ == "__main__":
+    main()

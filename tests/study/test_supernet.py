@@ -145,6 +145,19 @@ def test_the_winner_may_start_from_what_was_cut_out(
     assert began < fresh, "it begins where others do"
 
 
+def test_as_a_screen_it_chooses_what_is_trained(config: Any, tmp_path: Path) -> None:
+    settings = {**SUPERNET, "search__evaluator": "scratch", "search__iterations": 6}
+    screened = {**settings, "search__screen": {"by": "supernet", "pool": 4}}
+    found = run(config(**screened), tmp_path / "screened")
+    assert (tmp_path / "screened" / "supernet.pt").is_file()
+    plain = run(config(**settings), tmp_path / "plain")
+    assert not (tmp_path / "plain" / "supernet.pt").exists()
+    chosen, others = ([one.genome for one in each.outcomes] for each in (found, plain))
+    assert chosen != others
+    late = found.outcomes[-1]
+    assert late.estimate is not None, "what is measured turns scores into estimates"
+
+
 def test_a_view_tells_of_it(whole: Any) -> None:
     entry = view(whole[0]).supernet
     assert entry is not None

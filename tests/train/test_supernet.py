@@ -134,7 +134,10 @@ def test_a_supernet_is_trained_once(nursery: Nursery) -> None:
 def test_another_study_does_not_take_it(nursery: Nursery, change: dict[str, Any]) -> None:
     nursery.seed_bed()
     assert nursery.ready()
-    assert not dataclasses.replace(nursery, **change).ready()
+    other = dataclasses.replace(nursery, **change)
+    assert not other.ready()
+    with pytest.raises(ConfigError, match="of another space or other settings"):
+        other.supernet()
 
 
 def test_how_the_winner_starts_does_not_make_it_another(nursery: Nursery) -> None:

@@ -55,4 +55,5 @@ SCREENS: Registry[type[Screen]] = Registry(
 SCREENS.register("predictor", "bitwright.control.predictor:Predictor")
 SCREENS.register("entropy", "bitwright.train.proxies.entropy:Entropy")
 SCREENS.register("naswot", "bitwright.train.proxies.naswot:Naswot")
+SCREENS.register("supernet", "bitwright.train.cut_screen:SupernetScreen")
 SCREENS.register("synflow", "bitwright.train.proxies.synflow:Synflow")

@@ -248,7 +248,7 @@ def _search(found: Parts, pace: Pace, sample: _Sample, stored: _Stored, before: 
 
 def _trainings(found: Parts, batch: int, whole: int, to_come: int) -> list[tuple[float, int]]:
     """Of the trials to come: how many train for how many steps."""
-    each = _steps(found, found.tuning if found.supernet else found.config.train)
+    each = _steps(found, found.tuning if found.cuts else found.config.train)
     if found.rungs is not None:
         counts = found.rungs.expected(to_come)
         return list(zip(counts, _stages(found, found.rungs), strict=True))
@@ -273,7 +273,7 @@ def _search_words(found: Parts, batch: int) -> str:
         stages = zip(found.rungs.expected(whole), _stages(found, found.rungs), strict=True)
         parts = (f"{count:,.0f} x {steps:,} steps" for count, steps in stages)
         return f"{told}trials in stages, some {', '.join(parts)} of {size}"
-    each = _steps(found, found.tuning if found.supernet else found.config.train)
+    each = _steps(found, found.tuning if found.cuts else found.config.train)
     told += f"candidates, each {each:,} steps of {size}"
     if found.inherits:
         told += f", {_steps(found, found.tuning):,} with a relative's weights"

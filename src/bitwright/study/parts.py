@@ -123,6 +123,15 @@ class Parts:
     @property
     def supernet(self) -> bool:
         """Whether a supernet is trained before the search."""
+        settings = self.config.search
+        users: list[object] = [EVALUATORS.get(settings.evaluator)]
+        if settings.screen is not None:
+            users.append(SCREENS.get(settings.screen.by))
+        return any(getattr(user, "supernet", False) for user in users)
+
+    @property
+    def cuts(self) -> bool:
+        """Whether candidates are cut out of it."""
         return bool(getattr(EVALUATORS.get(self.config.search.evaluator), "supernet", False))
 
     def nursery(self, space: JointSpace, folder: Path) -> "Nursery":

@@ -25,6 +25,7 @@ from bitwright.seeds import generator
 from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.space.templates import stages_of
 from bitwright.testing.evaluators import workbench as evaluators_workbench
+from bitwright.train.nursery import Nursery
 
 Factory = Callable[[Workbench], Screen]
 ITERATIONS, BATCH = 6, 4
@@ -44,7 +45,9 @@ def workbench(folder: Path) -> Workbench:
         input_shape=bench.space.input_shape,
         classes=bench.space.classes,
     )
-    return dataclasses.replace(bench, space=space)
+    found = dataclasses.replace(bench, space=space)
+    Nursery.of(found).seed_bed()
+    return found
 
 
 def history(bench: Workbench) -> list[list[Outcome]]:

@@ -89,7 +89,7 @@ class Nursery:
         return self._kept() is not None
 
     def supernet(self) -> SuperNet:
-        """The trained supernet; ConfigError where it is not in the folder."""
+        """The trained supernet; ConfigError where it is not in the folder, or another one is."""
         try:
             content = self._read()
         except UNREADABLE as error:
@@ -98,6 +98,11 @@ class Nursery:
                 f"({type(error).__name__}); put the file back, or delete it and run the same "
                 "command again to train it anew"
             ) from error
+        if content["about"]["key"] != self._key():
+            raise ConfigError(
+                f"the supernet in '{self._path}' is of another space or other settings; delete it "
+                "and run the same command again to train it anew"
+            )
         net = fresh(self.shop, self.space, seed=0)
         net.restore(content["net"])
         return net

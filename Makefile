@@ -64,8 +64,14 @@ bench-overhead: setup ## What a trial costs besides training, up to 10,000 of th
 bench-transforms: setup ## Measure every transform at every width: 20 minutes on one core, goes on where it stopped
 	$(BIN)/python benchmarks/transforms.py
 
+.PHONY: bench-rank
+bench-rank: setup ## How well cheap scores order networks: two hours on one core, goes on where it stopped
+	$(BIN)/bitwright data fetch fashion-mnist
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/rank.py
+	$(BIN)/python docs/results_rank.py
+
 .PHONY: bench-cost bench-latency bench-qat-accuracy bench-qat-step
-bench-cost: setup ## What inherited weights save a search: two hours on one core, goes on where it stopped
+bench-cost: setup ## What inherited weights and a supernet save a search: two hours on one core, goes on where it stopped
 	$(BIN)/bitwright data fetch fashion-mnist
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/cost.py
 

@@ -164,6 +164,7 @@ def keep(part: str, name: str, value: dict[str, Any]) -> None:
             "command": "python benchmarks/rank.py",
             "machine": machine(),
             "study": yaml.safe_load(STUDY.read_text()),
+            "wanted": WANTED,
             "summary": summary(list(done.values()), before["scores"]),
             "networks": done,
             "scores": before["scores"],

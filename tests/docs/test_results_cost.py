@@ -28,8 +28,9 @@ def test_the_committed_block_is_what_the_result_says(script, papers, result):
 
 def test_a_mark_that_was_not_reached_is_told(script, result):
     against = result["seeds"][0]["against"]["random"]
-    against |= {"inherited_cpu_s": None, "times_less": None}
-    result["summary"]["random"]["times_less"] = 0.0
+    against |= {"path_cpu_s": None, "times_less": None}
+    path = result["seeds"][0]["path"]
+    result["summary"][path]["random"]["times_less"] = 0.0
     written = script.block(result)
     assert "not reached |  |" in written
     assert "the mark of `random` was not reached" in written and "it does not" in written

@@ -1,0 +1,69 @@
+"""Fills the section on how well scores order networks in results.md from the committed result.
+
+.venv/bin/python docs/results_rank.py
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "rank.json"
+PAGE = ROOT / "docs" / "results.md"
+BEGIN, END = "<!-- rank:begin -->", "<!-- rank:end -->"
+TRAINING = "training in full"
+HELD = "supernet"  # whose tau is meant to reach the mark
+HEAD = "| score | Kendall's tau (95 % interval) | CPU once | CPU a network |\n|---|---|---|---|"
+
+
+def block(result: Mapping[str, Any]) -> str:
+    """The section: a row for each score, the best order first."""
+    scores = {name: one for name, one in result["summary"].items() if name != TRAINING}
+    ordered = sorted(scores.items(), key=lambda item: -item[1]["tau"])
+    rows = [_row(name, found) for name, found in ordered]
+    return "\n\n".join([BEGIN, "\n".join([HEAD, *rows]), _told(result), END])
+
+
+def _row(name: str, found: Mapping[str, Any]) -> str:
+    low, high = found["interval"]
+    once, each = found.get("once_cpu_s"), found.get("each_cpu_s")
+    cells = [
+        f"`{name}`",
+        f"{found['tau']:.2f} ({low:.2f} to {high:.2f})",
+        f"{once:,.0f} s" if once else "",
+        "" if each is None else f"{each:.2f} s",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _told(result: Mapping[str, Any]) -> str:
+    networks = list(result["networks"].values())
+    sizes = [one["packed_bytes"] / 1000 for one in networks]
+    accuracies = [100 * one["accuracy"] for one in networks]
+    tau, wanted = result["summary"][HELD]["tau"], result["wanted"]
+    return (
+        f"{len(networks)} networks from {min(sizes):.1f} to {max(sizes):.1f} kB, which training in "
+        f"full brings to {min(accuracies):.1f} to {max(accuracies):.1f} % on the test set in "
+        f"{result['summary'][TRAINING]['each_cpu_s']:.0f} s of CPU each. A tau of {wanted:g} for "
+        f"the supernet is what this benchmark is meant to hold: it is {tau:.2f}, so it "
+        f"{'does' if tau >= wanted else 'does not'}. `make bench-rank`; "
+        f"{result['machine']['processor']}, one thread."
+    )
+
+
+def with_block(page: str, written: str) -> str:
+    """The page with its section replaced."""
+    before, _, rest = page.partition(BEGIN)
+    return before + written + rest.partition(END)[2]
+
+
+def main() -> None:
+    """Rewrites the page."""
+    written = block(json.loads(RESULT.read_text(encoding="utf-8")))
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(with_block(page, written), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

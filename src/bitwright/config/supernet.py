@@ -17,7 +17,7 @@ class SupernetConfig(Part):
     between: int = Field(default=2, ge=0)
     """Networks drawn in each step, besides the largest and the smallest."""
 
-    imitation: float = Field(default=0.5, ge=0, le=1)
+    imitation: float = Field(default=0.0, ge=0, le=1)
     """What these learn from the largest one's answers; the labels have the rest."""
 
     final: Literal["fresh", "cut"] = "fresh"

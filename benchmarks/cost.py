@@ -47,10 +47,10 @@ CHEAP: dict[str, dict[str, Any]] = {
     "supernet": {
         "controller": "nsga",
         "options": {"batch": 4},
-        "iterations": 12,
+        "iterations": 5,
         "evaluator": "supernet",
-        "tuning": 0.25,
-        "screen": {"by": "supernet", "pool": 16},
+        "tuning": 1.0,
+        "screen": {"by": "supernet", "pool": 64},
     },
     "inherited": {
         "controller": "nsga",

@@ -72,6 +72,12 @@ class Graph:
                 return node
         raise KeyError(name)
 
+    def maker(self, node: Node) -> Node:
+        """The layer that made the channels that a layer hands on: itself, unless it keeps them."""
+        while node.op not in ("input", "linear") and (node.op != "conv" or node.groups > 1):
+            node = self.node(node.inputs[0])
+        return node
+
     def weight_shape(self, node: Node) -> Shape:
         """The shape of a layer's kernel: (out, in / groups, k, k), (out, in), or () without one."""
         if node.op == "conv":

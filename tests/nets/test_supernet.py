@@ -147,7 +147,7 @@ def test_kinds_of_unit_share_nothing_and_methods_share_weights_alone() -> None:
 
     def names(**picks: Any) -> set[str]:
         found = learn(supernet, picked(space, **picks), rate=0)
-        return {name for name in found if "body/0" in name}
+        return {name for name in found if ":body/0/" in name}
 
     conv = names(body__0__kind="conv", body__0__weight="lsq:2:channel")
     other = names(body__0__kind="depthwise_separable", body__0__weight="lsq:2:channel")
@@ -155,6 +155,18 @@ def test_kinds_of_unit_share_nothing_and_methods_share_weights_alone() -> None:
     finer = names(body__0__kind="conv", body__0__weight="lsq:8:channel")
     assert {n for n in conv ^ finer if "quantize_weight" not in n} == set()
     assert {n for n in conv & finer if "quantize_weight" in n} == set()
+
+
+def test_what_reads_another_units_map_is_another_layer() -> None:
+    """The classifier behind a unit, and behind the same place where that unit has no layer."""
+    space = space_of(({"name": "stem"}, {"name": "body", "kinds": ["conv", "identity"]}))
+    supernet = supernet_of(space)
+    behind = [
+        {name for name in learn(supernet, picked(space, body__0__kind=kind)) if "linear" in name}
+        for kind in ("conv", "identity")
+    ]
+    assert behind[0] and behind[1]
+    assert not behind[0] & behind[1]
 
 
 def test_steps_fit_all_channels_though_a_narrow_network_comes_first() -> None:

@@ -6,12 +6,12 @@ import pytest
 
 from bitwright.config import StageConfig
 from bitwright.control.operators import sample
-from bitwright.graph import GraphBuilder, Shape
+from bitwright.graph import GraphBuilder
 from bitwright.quant.spec import Method
 from bitwright.records import Blueprint, UnitSpec
 from bitwright.seeds import generator
 from bitwright.space.joint import INPUT_METHOD, JointSpace, MethodSpace
-from bitwright.space.reach import reachable_units
+from bitwright.space.reach import Before, reachable_units
 from bitwright.space.templates import TEMPLATES
 from bitwright.space.units import UNITS, Methods
 
@@ -42,12 +42,14 @@ def spaces() -> dict[str, JointSpace]:
     }
 
 
-def walked(blueprint: Blueprint) -> list[tuple[UnitSpec, Shape]]:
-    """Each unit of a network with the shape that reaches it."""
+def walked(blueprint: Blueprint) -> list[tuple[UnitSpec, Before]]:
+    """Each unit of a network with what stands before it."""
     build = GraphBuilder(blueprint.input_shape, INPUT_METHOD)
     met = []
     for spec in blueprint.units:
-        met.append((spec, build.shape(build.last)))
+        graph = build.finish()
+        maker = graph.maker(graph.node(build.last))
+        met.append((spec, Before(build.shape(build.last), maker.unit)))
         UNITS.get(spec.kind).expand(build, spec, Methods(INPUT_METHOD, INPUT_METHOD))
     return met
 
@@ -64,7 +66,7 @@ def test_no_network_has_a_unit_that_was_not_told(name: str) -> None:
 def test_nothing_is_told_that_no_network_has() -> None:
     space = spaces()["mixed"]
     rng = generator(0, 0, "mixed")
-    met = set[tuple[UnitSpec, Shape]]()
+    met = set[tuple[UnitSpec, Before]]()
     for _ in range(3000):
         met.update(walked(space.decode(sample(space, rng))))
     assert set(reachable_units(space)) == met

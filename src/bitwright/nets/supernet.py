@@ -2,7 +2,8 @@
 
 Each layer that some network of the space has is held once, as large as any of them wants it: a
 narrower layer takes the first channels, a smaller kernel the middle of the larger one. Kinds of
-unit have layers of their own, and each method at a layer has a quantizer of its own.
+unit have layers of their own, as have layers that read another unit's map, and each method at a
+layer has a quantizer of its own.
 
 A network that is trained inside is a `QuantNet` like any other whose tensors are views of the
 shared ones: what trains, folds and rounds is the very code that trains a network alone.
@@ -17,7 +18,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from bitwright.graph import Graph, GraphBuilder, Node, Shape
+from bitwright.graph import Graph, Node, Shape
 from bitwright.nets.build import QuantNet
 from bitwright.nets.layers import (
     NodeLayer,
@@ -30,9 +31,8 @@ from bitwright.nets.layers import (
 from bitwright.nets.shared import SharedTensors
 from bitwright.quant.transforms import Quantizer
 from bitwright.records import Blueprint
-from bitwright.space.joint import INPUT_METHOD, JointSpace, expand
-from bitwright.space.reach import reachable_units
-from bitwright.space.units import UNITS, Methods
+from bitwright.space.joint import JointSpace, expand
+from bitwright.space.reach import graph_of, reachable_units
 
 CACHED = 4096  # layers that are kept for the next network which has the same
 
@@ -212,22 +212,28 @@ def _places(blueprint: Blueprint) -> dict[str, _Place]:
     """The layers of a network by their nodes' names."""
     graph = expand(blueprint)
     kinds = {unit.path: unit.kind for unit in blueprint.units}
-    return {node.name: _place(node, graph, kinds[node.unit]) for node in graph.nodes[1:]}
+    return {
+        node.name: _place(node, graph, kinds[node.unit], graph.input.unit)
+        for node in graph.nodes[1:]
+    }
 
 
 def _all_places(space: JointSpace) -> Iterator[_Place]:
     """Every layer that can come up, its quantizers left aside."""
-    for spec, shape in reachable_units(space):
-        build = GraphBuilder(shape, INPUT_METHOD)
-        UNITS.get(spec.kind).expand(build, spec, Methods(INPUT_METHOD, INPUT_METHOD))
-        graph = build.finish()
+    for spec, before in reachable_units(space):
+        graph = graph_of(spec, before.shape)
         for node in graph.nodes[1:]:
-            yield _place(node, graph, spec.kind)
+            yield _place(node, graph, spec.kind, before.maker)
 
 
-def _place(node: Node, graph: Graph, kind: str) -> _Place:
+def _place(node: Node, graph: Graph, kind: str, before: str) -> _Place:
+    """`before` is the unit that made the channels of the graph's input."""
     sources = tuple(graph.node(name).shape for name in node.inputs)
     key = f"{kind}:{node.name}"
+    maker = graph.maker(graph.node(node.inputs[0]))
+    unit = before if maker == graph.input else maker.unit
+    if unit != node.unit:  # channels of one unit mean other things than those of another
+        key += f" after {unit}"
     if node.op == "linear":  # a kernel for maps of one size says nothing of another
         key += f"@{math.prod(sources[0][1:])}"
     return _Place(key, node, graph.weight_shape(node), sources)

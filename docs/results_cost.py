@@ -5,12 +5,11 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from results_page import PAGE, ROOT, replaced
+
 RESULT = ROOT / "benchmarks" / "results" / "cost.json"
-PAGE = ROOT / "docs" / "results.md"
 BEGIN, END = "<!-- cost:begin -->", "<!-- cost:end -->"
 HEAD = (
     "| seed | path | against | candidates | hypervolume | its CPU time | the path's | "
@@ -71,8 +70,7 @@ def _path(result: Mapping[str, Any], path: str) -> str:
 
 def with_block(page: str, written: str) -> str:
     """The page with its section replaced."""
-    before, _, rest = page.partition(BEGIN)
-    return before + written + rest.partition(END)[2]
+    return replaced(page, written, begin=BEGIN, end=END)
 
 
 def main() -> None:

@@ -5,13 +5,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from results_page import PAGE, ROOT, replaced
+
 RESULTS = ROOT / "benchmarks" / "results"
 DATA = ("digits", "fashion-mnist")
-PAGE = ROOT / "docs" / "results.md"
 BEGIN, END = "<!-- distill:begin -->", "<!-- distill:end -->"
 HEAD = (
     "| budget | bits | images | seeds | without a teacher | with one | difference, points "
@@ -74,8 +73,7 @@ def _row(row: Mapping[str, Any], as_ever: str) -> str:
 
 def with_block(page: str, text: str) -> str:
     """The page with its block replaced."""
-    before, _, rest = page.partition(BEGIN)
-    return before + text + rest.partition(END)[2]
+    return replaced(page, text, begin=BEGIN, end=END)
 
 
 def main() -> None:

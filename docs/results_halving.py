@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from results_cost import PAGE, ROOT
+from results_page import PAGE, ROOT, replaced
 
 RESULT = ROOT / "benchmarks" / "results" / "halving.json"
 BEGIN, END = "<!-- halving:begin -->", "<!-- halving:end -->"
@@ -83,8 +83,7 @@ def _told(result: Mapping[str, Any]) -> str:
 
 def with_block(page: str, written: str) -> str:
     """The page with this part replaced."""
-    before, _, rest = page.partition(BEGIN)
-    return before + written + rest.partition(END)[2]
+    return replaced(page, written, begin=BEGIN, end=END)
 
 
 def main() -> None:

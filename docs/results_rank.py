@@ -5,12 +5,11 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from results_page import PAGE, ROOT, replaced
+
 RESULT = ROOT / "benchmarks" / "results" / "rank.json"
-PAGE = ROOT / "docs" / "results.md"
 BEGIN, END = "<!-- rank:begin -->", "<!-- rank:end -->"
 TRAINING = "training in full"
 HELD = "supernet"  # whose tau is meant to reach the mark
@@ -54,8 +53,7 @@ def _told(result: Mapping[str, Any]) -> str:
 
 def with_block(page: str, written: str) -> str:
     """The page with its section replaced."""
-    before, _, rest = page.partition(BEGIN)
-    return before + written + rest.partition(END)[2]
+    return replaced(page, written, begin=BEGIN, end=END)
 
 
 def main() -> None:

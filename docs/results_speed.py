@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from results_page import PAGE, ROOT, replaced
+
 STEP = ROOT / "benchmarks/results/qat-step.json"
 LATENCY = ROOT / "benchmarks/results/latency.json"
-PAGE = ROOT / "docs/results.md"
 NOT_RUN = "`make bench-{}` has not been run to its end on this version."
 BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
 
@@ -85,8 +85,7 @@ def _latency(latency: Mapping[str, Any]) -> Iterator[str]:
 
 def with_block(page: str, text: str) -> str:
     """The page with its block replaced."""
-    before, _, rest = page.partition(BEGIN)
-    return before + text + rest.partition(END)[2]
+    return replaced(page, text, begin=BEGIN, end=END)
 
 
 def main() -> None:

@@ -5,12 +5,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
+from results_page import PAGE, ROOT, replaced
+
 RESULT = ROOT / "benchmarks" / "results" / "table.json"
-PAGE = ROOT / "docs" / "results.md"
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
 HEAD = (
     "| table | controller | regret at the end | at the mark after (95 % interval) | "
@@ -73,8 +72,7 @@ def _told(result: Mapping[str, Any]) -> str:
 
 def with_block(page: str, text: str) -> str:
     """The page with its section replaced."""
-    before, _, rest = page.partition(BEGIN)
-    return before + text + rest.partition(END)[2]
+    return replaced(page, text, begin=BEGIN, end=END)
 
 
 def main() -> None:

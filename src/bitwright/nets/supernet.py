@@ -90,25 +90,27 @@ class SuperNet:
 
     def network(self, blueprint: Blueprint) -> QuantNet:
         """The blueprint's network on the shared tensors: what it learns, all learn."""
+        return self._inside(blueprint, expand(blueprint))
+
+    def cut(self, blueprint: Blueprint) -> QuantNet:
+        """The blueprint's network with tensors of its own."""
+        graph = expand(blueprint)
+        net = self._assembled(graph, layer_for)
+        net.load_state_dict(self._inside(blueprint, graph).state_dict())
+        return net.to(self.shared.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def _inside(self, blueprint: Blueprint, graph: Graph) -> QuantNet:
         self._harvest()
-        places = _places(blueprint)
+        places = _places(blueprint, graph)
 
         def make(node: Node, graph: Graph) -> NodeLayer:
             return self._layer(places[node.name], graph)
 
-        return self._assembled(blueprint, make).to(self.shared.device)
+        return self._assembled(graph, make).to(self.shared.device)
 
-    def cut(self, blueprint: Blueprint) -> QuantNet:
-        """The blueprint's network with tensors of its own."""
-        net = self._assembled(blueprint, layer_for)
-        net.load_state_dict(self.network(blueprint).state_dict())
-        return net.to(self.shared.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
-
-    def _assembled(
-        self, blueprint: Blueprint, make: Callable[[Node, Graph], NodeLayer]
-    ) -> QuantNet:
+    def _assembled(self, graph: Graph, make: Callable[[Node, Graph], NodeLayer]) -> QuantNet:
         step, zero = self._input_step, self._input_zero
-        return QuantNet(expand(blueprint), input_step=step, input_zero=zero, make=make)
+        return QuantNet(graph, input_step=step, input_zero=zero, make=make)
 
     def collect(self, net: QuantNet) -> frozenset[str]:
         """Adds a network's gradients to those of the shared tensors, whose names it returns."""
@@ -208,9 +210,8 @@ def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
             yield name, tensor
 
 
-def _places(blueprint: Blueprint) -> dict[str, _Place]:
-    """The layers of a network by their nodes' names."""
-    graph = expand(blueprint)
+def _places(blueprint: Blueprint, graph: Graph) -> dict[str, _Place]:
+    """The layers of a network, whose graph is given, by their nodes' names."""
     kinds = {unit.path: unit.kind for unit in blueprint.units}
     return {
         node.name: _place(node, graph, kinds[node.unit], graph.input.unit)

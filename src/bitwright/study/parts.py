@@ -118,7 +118,7 @@ class Parts:
     @property
     def inherits(self) -> bool:
         """Whether the study's evaluator starts from the weights of recorded trials."""
-        return bool(getattr(EVALUATORS.get(self.config.search.evaluator), "inherits", False))
+        return _declares(EVALUATORS.get(self.config.search.evaluator), "inherits")
 
     @property
     def supernet(self) -> bool:
@@ -127,12 +127,12 @@ class Parts:
         users: list[object] = [EVALUATORS.get(settings.evaluator)]
         if settings.screen is not None:
             users.append(SCREENS.get(settings.screen.by))
-        return any(getattr(user, "supernet", False) for user in users)
+        return any(_declares(user, "supernet") for user in users)
 
     @property
     def cuts(self) -> bool:
         """Whether candidates are cut out of it."""
-        return bool(getattr(EVALUATORS.get(self.config.search.evaluator), "supernet", False))
+        return _declares(EVALUATORS.get(self.config.search.evaluator), "supernet")
 
     def nursery(self, space: JointSpace, folder: Path) -> "Nursery":
         """Where the supernet of that space is raised."""
@@ -173,6 +173,11 @@ class Parts:
         )
 
 
+def _declares(kind: object, trait: str) -> bool:
+    """Whether a class says so of itself; a function that makes evaluators says nothing."""
+    return bool(getattr(kind, trait, False))
+
+
 def check(config: StudyConfig) -> None:
     """Refuses what can be refused before any data is loaded."""
     target_of(config)
@@ -202,7 +207,7 @@ def assemble(config: StudyConfig, name: str) -> Parts:
 
 def _check_evaluator(config: StudyConfig) -> None:
     name = config.search.evaluator
-    pauses = getattr(EVALUATORS.get(name), "pauses", False)
+    pauses = _declares(EVALUATORS.get(name), "pauses")
     if config.search.halving is not None and not pauses:
         raise ConfigError(
             f"search.halving trains candidates in stages, which evaluator '{name}' does not do; "

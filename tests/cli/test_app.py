@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 ENTRY = {
     *("accuracy", "test_accuracy", "latency_ms", "packed_bytes", "file_bytes", "macs", "bitops"),
-    *("peak_activation_bytes", "reward", "genome", "policy", "model", "curve"),
+    *("peak_activation_bytes", "metrics", "reward", "genome", "policy", "model", "curve"),
 }
 TOP = {
     "study",

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bitwright.config import RewardConfig
-from bitwright.control.reward import METRICS, Reward, Term, Violation
+from bitwright.control.reward import Reward, Term, Violation
 from bitwright.errors import ConfigError, MeasurementError
+from bitwright.metrics import METRICS
 
 TRANSFORMS = ["linear", "exponential", "hinge"]
 ACCURACY = {"accuracy": Term()}

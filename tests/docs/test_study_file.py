@@ -13,11 +13,12 @@ from pydantic_core import to_jsonable_python
 
 from bitwright.config import StudyConfig
 from bitwright.control.base import CONTROLLERS, make
-from bitwright.control.reward import METRICS, REWARDS, Reward
+from bitwright.control.reward import REWARDS, Reward
 from bitwright.control.screen import SCREENS
 from bitwright.control.settings import Settings
 from bitwright.errors import ConfigError
 from bitwright.execute.base import EVALUATORS
+from bitwright.metrics import METRICS
 from bitwright.quant.names import refusal, traits_of
 from bitwright.quant.transforms import TRANSFORMS
 from bitwright.space.templates import TEMPLATES, stages_of

@@ -12,6 +12,7 @@ ENTRY_KEYS = {
     "macs",
     "bitops",
     "peak_activation_bytes",
+    "metrics",
     "reward",
     "genome",
     "policy",
@@ -46,6 +47,9 @@ def test_values_are_plain_json(view):
     assert told["baseline"]["policy"]["stem.weight"] == "affine:8:channel"
     assert told["final"]["genome"]["picks"]["stem/kind"] == "conv"
     assert told["final"]["model"] == "model.onnx"
+    final = told["final"]["metrics"]
+    assert final["latency_ms"] == told["final"]["latency_ms"]
+    assert final["test_accuracy"] == told["final"]["test_accuracy"]
 
 
 def test_numbers_that_json_cannot_write_become_null(view):

@@ -4,8 +4,8 @@ import io
 import pytest
 from rich.console import Console
 
+from bitwright.metrics import TIMES
 from bitwright.report import tables
-from bitwright.report.wording import TIMES
 
 
 def shown(renderable, width: int) -> str:

@@ -2,13 +2,13 @@ import dataclasses
 
 import pytest
 
+from bitwright.metrics import ACCURACY, LATENCY, MACS, PACKED, TIMES
 from bitwright.quant.spec import Method, Site
 from bitwright.records import Genome, UnitSpec
 from bitwright.report import wording
-from bitwright.report.metrics import ACCURACY, LATENCY, MACS, PACKED
 from bitwright.study.view import Entry, TeacherEntry
 
-X = wording.TIMES
+X = TIMES
 UNITS = (
     UnitSpec("stem", "conv", (("width", 16), ("kernel", 3), ("stride", 1))),
     UnitSpec(

@@ -1,5 +1,6 @@
 """What is stored of a study beside its trials comes back as it was."""
 
+import dataclasses
 import json
 
 from bitwright.quant.spec import Method, Site
@@ -25,6 +26,7 @@ ENTRY = Entry(
     trial=10,
     curve=((1.0, 2.3, None), (2.0, 1.1, 0.5)),
     proof=(("images", "359"), ("differ_from_trained", "0.000 %")),
+    others=(("instructions", 11.0),),
 )
 ROW = SensitivityRow(
     "conv", "weight", "lsq:2:channel", 0.5, 0.1, -0.2, 0.4, False, "loss 0.400 is over 0.1"
@@ -38,6 +40,12 @@ def test_an_entry_comes_back() -> None:
 def test_an_entry_of_which_little_is_known_comes_back() -> None:
     bare = Entry("8-bit baseline", Genome("baseline"), (), ())
     assert entry_from_json(json.loads(json.dumps(entry_to_json(bare)))) == bare
+
+
+def test_an_entry_of_an_older_version_comes_back() -> None:
+    stored = json.loads(json.dumps(entry_to_json(ENTRY)))
+    del stored["others"]
+    assert entry_from_json(stored) == dataclasses.replace(ENTRY, others=())
 
 
 def test_rows_come_back() -> None:

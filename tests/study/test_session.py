@@ -9,12 +9,17 @@ import pytest
 from bitwright.control.random import RandomController
 from bitwright.errors import BitwrightError, ConfigError, InfeasibleError, StoreError
 from bitwright.execute.base import Job
-from bitwright.records import Genome, Outcome
+from bitwright.graph import Graph
+from bitwright.measure.cost import costs
+from bitwright.records import Genome, Measurement, Outcome
+from bitwright.report.json_view import as_json
 from bitwright.space.units import UNITS, UnitKind
 from bitwright.study.folder import Folder
 from bitwright.study.session import run, search, sensitivity, view
 from bitwright.study.view import SensitivityRow, StoppedBy
 from bitwright.study.watch import Plan, Watcher
+from bitwright.targets.base import TARGETS
+from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -151,6 +156,50 @@ def test_a_reward_with_latency_times_every_candidate(config: Any, tmp_path: Path
         measured = dict(outcome.metrics)["latency_ms"]
         assert measured.value > 0 and measured.spread is not None
         assert dict(measured.context)["threads"] == "1"
+
+
+def test_a_reward_on_what_no_run_of_this_target_gives_is_refused(
+    config: Any, tmp_path: Path
+) -> None:
+    study = config(reward__metrics={"accuracy": {}, "cycles": {"weight": 0.1}})
+    said = r"\[reward.metrics\] 'cycles' is not measured on target 'onnxruntime-cpu', which gives"
+    with pytest.raises(ConfigError, match=said):
+        run(study, tmp_path / "study")
+
+
+class Counting(OnnxRuntimeCpu):
+    """A processor that takes a cycle for each MAC, and "heat", which only it knows of."""
+
+    metrics = (*OnnxRuntimeCpu.metrics, "cycles", "heat")
+    timed = False
+
+    def counted(self, graph: Graph) -> dict[str, float]:
+        return {"cycles": float(costs(graph)["macs"])}
+
+    def measure(self, path: Path) -> dict[str, Measurement]:
+        found = {"latency_ms": 1.5, "file_bytes": float(path.stat().st_size), "heat": 3.0}
+        return {name: Measurement(value) for name, value in found.items()}
+
+
+def test_metrics_of_a_target_are_rewarded_recorded_and_shown(
+    config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TARGETS._entries, "counting", Counting)
+    with pytest.raises(ConfigError, match="'cycles' is measured on: counting"):
+        run(config(limits={"cycles": 1e6}), tmp_path / "none")
+    metrics = {"accuracy": {}, "cycles": {"weight": 0.1, "reference": 1e4}, "heat": {"weight": 1}}
+    study = config(target="counting", reward={"transform": "linear", "metrics": metrics})
+    run(study, tmp_path / "study")
+    found = view(tmp_path / "study")
+    for outcome in found.outcomes:
+        cycles, accuracy = outcome.metric("cycles"), outcome.metric("accuracy")
+        assert cycles == outcome.metric("macs") and accuracy is not None
+        assert outcome.reward == pytest.approx(accuracy - 0.1 * cycles / 1e4 - 3)
+    assert found.final is not None and found.final.measured["cycles"] == found.final.macs
+    told = as_json(found)
+    assert told["final"]["metrics"]["heat"] == told["best"]["metrics"]["heat"] == 3
+    page = (tmp_path / "study/report.html").read_text()
+    assert "Cycles" in page and "Heat" in page
 
 
 def test_a_hard_limit_refuses_candidates_before_training(config: Any, tmp_path: Path) -> None:

@@ -47,6 +47,15 @@ class Estimating(OnnxRuntimeCpu):
         return {"latency_ms": Measurement(1.0), "file_bytes": Measurement(1000.0)}
 
 
+class Boasting(OnnxRuntimeCpu):
+    metrics = (*OnnxRuntimeCpu.metrics, "cycles")
+
+
+class Guessing(OnnxRuntimeCpu):
+    def counted(self, graph):
+        return {"file_bytes": 1000.0}
+
+
 @pytest.mark.parametrize(
     ("target", "said"),
     [
@@ -56,6 +65,8 @@ class Estimating(OnnxRuntimeCpu):
         (Lossy, "the metadata is lost"),
         (Lazy, "no file"),
         (Estimating, "file_bytes is not the file's"),
+        (Boasting, "'cycles' was not measured"),
+        (Guessing, "'file_bytes' was counted as another number"),
     ],
 )
 def test_a_target_that_breaks_it_is_told(target, said):

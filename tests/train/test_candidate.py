@@ -16,8 +16,10 @@ from bitwright.execute.base import Job, Workbench
 from bitwright.execute.gate import OpenGate
 from bitwright.execute.place import Place
 from bitwright.export.runtime import load
+from bitwright.graph import Graph
+from bitwright.measure.cost import costs
 from bitwright.quant.spec import Method
-from bitwright.records import Genome
+from bitwright.records import Genome, Measurement
 from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
 from bitwright.train.candidate import ScratchEvaluator
@@ -45,6 +47,20 @@ def space(shop: Shop) -> JointSpace:
 @pytest.fixture
 def job(space: JointSpace) -> Job:
     return Job(7, 3, space.fill(lambda choice: choice.options[-1]), seed=11)
+
+
+class Counting(OnnxRuntimeCpu):
+    """A processor that takes a cycle for each MAC."""
+
+    metrics = (*OnnxRuntimeCpu.metrics, "cycles")
+    timed = False
+
+    def counted(self, graph: Graph) -> dict[str, float]:
+        return {"cycles": float(costs(graph)["macs"])}
+
+    def measure(self, path: Path) -> dict[str, Measurement]:
+        size = Measurement(float(path.stat().st_size))
+        return {"latency_ms": Measurement(1.5), "file_bytes": size}
 
 
 def evaluator(
@@ -110,6 +126,25 @@ def test_latency_is_measured_only_where_the_reward_asks_for_it(
     metrics = {**ACCURACY, "latency_ms": MetricConfig(weight=0.1)}
     outcome = evaluator(shop, space, tmp_path, metrics=metrics).evaluate(job, Place())
     assert (outcome.metric("latency_ms") or 0) > 0
+
+
+def test_what_a_target_counts_is_measured_of_every_candidate(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    counting = dataclasses.replace(shop, target=Counting())
+    outcome = evaluator(counting, space, tmp_path).evaluate(job, Place())
+    assert outcome.metric("cycles") == outcome.metric("macs")
+    assert outcome.metric("latency_ms") == 1.5
+    assert outcome.metric("file_bytes") == (tmp_path / "trials/00007.onnx").stat().st_size
+
+
+def test_a_limit_on_what_a_target_counts_is_checked_before_training(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    counting = dataclasses.replace(shop, target=Counting())
+    found = evaluator(counting, space, tmp_path, limits={"cycles": 100}).evaluate(job, Place())
+    assert found.state == "infeasible" and found.curve == ()
+    assert found.reason == f"cycles {found.metric('cycles'):g} is over the limit 100"
 
 
 def test_patience_looks_at_held_out_images(

@@ -45,7 +45,7 @@ def _paths(incomplete: str, wanted: Callable[[Path], bool]) -> list[str]:
 
 
 def _metric_names() -> Iterable[str]:
-    from bitwright.control.reward import METRICS
+    from bitwright.metrics import METRICS
     from bitwright.report.selection import FIELDS
 
     return (*FIELDS, *METRICS)

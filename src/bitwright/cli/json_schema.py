@@ -11,8 +11,8 @@ from typing import Any
 from bitwright.config import StudyConfig
 from bitwright.config.space import POSSIBLE
 from bitwright.control.base import CONTROLLERS
-from bitwright.control.reward import METRICS
 from bitwright.control.screen import SCREENS
+from bitwright.metrics import METRICS
 from bitwright.quant.names import TRANSFORMS, traits_of
 from bitwright.quant.spec import FULL_PRECISION, Role
 from bitwright.space.joint import CLASSIFIER

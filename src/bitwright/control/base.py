@@ -1,14 +1,14 @@
 """What a controller is, what it asks of a search space, and how one is made by name."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol, Self
 
 import numpy as np
 
-from bitwright.control.reward import METRICS
 from bitwright.control.settings import nearest
 from bitwright.errors import ConfigError, SpaceError
+from bitwright.metrics import METRICS
 from bitwright.records import Blueprint, Choice, Estimate, Genome, Outcome, Pick
 from bitwright.registry import Registry, subclass_of
 
@@ -110,18 +110,18 @@ def make(
     *,
     seed: int,
     initial_reward: float = 0.0,
+    known: Collection[str] = METRICS,
 ) -> Controller:
     """The controller registered under `name`, ready for the first iteration.
 
-    ConfigError where it needs metrics that nothing measures.
+    ConfigError where it needs metrics that are not known.
     """
     kind = CONTROLLERS.get(name)
     controller = kind.make(space, options or {}, seed=seed, initial_reward=initial_reward)
     for metric in sorted(controller.needs):
-        if metric not in METRICS:
+        if metric not in known:
             raise ConfigError(
-                f"controller '{name}' needs the unknown metric '{metric}'; "
-                f"{nearest(metric, METRICS)}"
+                f"controller '{name}' needs the unknown metric '{metric}'; {nearest(metric, known)}"
             )
     return controller
 

@@ -2,23 +2,15 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from bitwright.control.settings import nearest
 from bitwright.errors import ConfigError, MeasurementError
+from bitwright.metrics import METRICS
 from bitwright.registry import FUNCTION, Registry
 
 ACCURACY = "accuracy"  # the one metric that is better when it is higher
-METRICS = (
-    ACCURACY,
-    "latency_ms",
-    "packed_bytes",
-    "file_bytes",
-    "macs",
-    "bitops",
-    "peak_activation_bytes",
-)
 FAILED = -1.0  # the reward of a candidate that diverged, crashed or broke its limits beyond measure
 
 
@@ -66,11 +58,16 @@ class Violation:
 class Reward:
     """What the study strives for: it rises with accuracy and falls with every other metric.
 
-    `transform` names a function in `REWARDS`, or one's own as "module:function".
+    `transform` names a function in `REWARDS`, or one's own as "module:function"; `known` the
+    metrics that there are.
     """
 
     def __init__(
-        self, transform: str, metrics: Mapping[str, Weighted], limits: Mapping[str, float]
+        self,
+        transform: str,
+        metrics: Mapping[str, Weighted],
+        limits: Mapping[str, float],
+        known: Collection[str] = METRICS,
     ) -> None:
         self._transform = REWARDS.get(transform)
         if ACCURACY not in metrics:
@@ -83,8 +80,8 @@ class Reward:
         for name, limit in limits.items():
             _check_number("limits", name, limit)
         for name in (*metrics, *limits):
-            if name not in METRICS:
-                raise ConfigError(f"unknown metric '{name}'; {nearest(name, METRICS)}")
+            if name not in known:
+                raise ConfigError(f"unknown metric '{name}'; {nearest(name, known)}")
         self.transform = transform
         self._metrics = {name: Term(term.weight, term.reference) for name, term in metrics.items()}
         self._limits = dict(limits)

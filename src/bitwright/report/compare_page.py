@@ -6,11 +6,11 @@ from html import escape
 from pathlib import Path
 
 from bitwright.control.converge import comparable
+from bitwright.metrics import COSTS, Metric
 from bitwright.report import figure, markup, progress, sections, tradeoff, wording
 from bitwright.report.compare_tables import FOUND, Sheet, sheets
 from bitwright.report.comparing import Comparison
 from bitwright.report.figure import SERIES, Plot, Trace
-from bitwright.report.metrics import COSTS, Metric
 from bitwright.report.page import Page, Part, save
 from bitwright.study.view import StudyView
 

@@ -7,12 +7,11 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from bitwright.metrics import MISSING, compared
 from bitwright.report.comparing import Comparison
 from bitwright.report.figure import lower
 from bitwright.report.json_view import as_json
-from bitwright.report.metrics import COMPARED
 from bitwright.report.tables import framed
-from bitwright.report.wording import MISSING
 from bitwright.study.view import StudyView
 
 FOUND = "found"
@@ -101,8 +100,7 @@ def _found(comparison: Comparison) -> tuple[tuple[str, ...], ...]:
     for name, entries in groups:
         rows += [
             (f"{name}: {lower(metric.title)}", *(metric.tell(entry) for entry in entries))
-            for metric in COMPARED
-            if any(getattr(entry, metric.name, None) is not None for entry in entries)
+            for metric in compared(entries)
         ]
     return tuple(rows)
 

@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from bitwright.control.converge import comparable
+from bitwright.metrics import ACCURACY, COSTS, Metric
 from bitwright.records import Outcome
 from bitwright.report.hypervolume import hypervolume
-from bitwright.report.metrics import ACCURACY, COSTS, Metric
 from bitwright.study.view import StudyView
 
 CHECKPOINTS = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)

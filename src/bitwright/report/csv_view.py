@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 
-from bitwright.control.reward import METRICS
+from bitwright.metrics import EVERYWHERE
 from bitwright.records import Outcome
 
 FIXED = ("trial", "iteration", "state", "reward")
@@ -18,7 +18,7 @@ def as_csv(outcomes: Sequence[Outcome]) -> str:
     After the fields and metrics comes a column for each decision, by its path: "body1/0/kernel".
     """
     measured = dict.fromkeys(name for outcome in outcomes for name, _ in outcome.metrics)
-    metrics = tuple(dict.fromkeys([*METRICS, *measured]))
+    metrics = tuple(dict.fromkeys([*EVERYWHERE, *measured]))
     paths = decision_paths(outcomes)
     text = io.StringIO()
     writer = csv.writer(text)

@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
+from bitwright.metrics import COMPARED, Metric
 from bitwright.records import Outcome
 from bitwright.report import wording
-from bitwright.report.metrics import COMPARED, Metric
 from bitwright.study.view import Entry
 
 Trace = dict[str, Any]
@@ -69,10 +69,7 @@ def layout(xaxis: dict[str, Any], yaxis: dict[str, Any], height: int = 420) -> d
 
 def value(network: Outcome | Entry | None, metric: Metric) -> float | None:
     """What was measured of a trial or an entry; None where nothing was."""
-    if isinstance(network, Outcome):
-        return network.metric(metric.name)
-    found: float | None = getattr(network, metric.name, None)
-    return found
+    return None if network is None else network.metric(metric.name)
 
 
 def lower(title: str) -> str:

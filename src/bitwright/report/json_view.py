@@ -62,6 +62,7 @@ def _entry(entry: Entry | None) -> dict[str, Any] | None:
         "macs": _finite(entry.macs),
         "bitops": _finite(entry.bitops),
         "peak_activation_bytes": _finite(entry.peak_activation_bytes),
+        "metrics": {name: _finite(value) for name, value in entry.measured.items()},
         "reward": _finite(entry.reward),
         "genome": encode(entry.genome),
         "policy": _policy(entry.policy),

@@ -3,21 +3,23 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from bitwright.quant.spec import ROLES, Method
-from bitwright.records import Outcome, UnitSpec
-from bitwright.report import markup, network, wording
-from bitwright.report.agreement import screen_tau
-from bitwright.report.figure import Plot
-from bitwright.report.metrics import (
+from bitwright.metrics import (
     ACCURACY,
     BITOPS,
-    COMPARED,
     COSTS,
     LATENCY,
     MACS,
+    MISSING,
     PACKED,
+    PLUS_MINUS,
     TEST_ACCURACY,
+    compared,
 )
+from bitwright.quant.spec import ROLES, Method
+from bitwright.records import Outcome, UnitSpec
+from bitwright.report import figure, markup, network, wording
+from bitwright.report.agreement import screen_tau
+from bitwright.report.figure import Plot
 from bitwright.study.view import Entry, StudyView
 
 _LISTED = (ACCURACY, PACKED, LATENCY, MACS, BITOPS)
@@ -30,7 +32,7 @@ def headline(view: StudyView) -> str:
     if entry is None:
         return "No network was completed"
     metric = ACCURACY if entry.test_accuracy is None else TEST_ACCURACY
-    accuracy = metric.show(getattr(entry, metric.name))
+    accuracy = metric.show(entry.metric(metric.name))
     told = f"{accuracy} {metric.title.lower()}"
     if entry.packed_bytes is not None:
         told += f" in {PACKED.show(entry.packed_bytes)}"
@@ -49,10 +51,10 @@ def tiles(view: StudyView) -> str:
         return ""
     cards = []
     for metric in _TILES:
-        value = getattr(entry, metric.name)
+        value = entry.metric(metric.name)
         if value is None:
             continue
-        reference = getattr(view.baseline, metric.name, None)
+        reference = view.baseline.metric(metric.name) if view.baseline else None
         note = ""
         if view.baseline is not None and reference is not None:
             label, shown = escape(view.baseline.label), escape(metric.show(reference))
@@ -76,13 +78,10 @@ def comparison(view: StudyView) -> str:
     if baseline:
         header += [baseline.label, "Ratio", "Winner is"]
     rows = []
-    for metric in COMPARED:
-        value = getattr(entry, metric.name, None)
-        reference = getattr(baseline, metric.name, None)
-        if value is None and reference is None:
-            continue
+    for metric in compared([entry, baseline]):
         cells = [metric.title, metric.tell(entry)]
         if baseline:
+            value, reference = figure.value(entry, metric), baseline.metric(metric.name)
             cells += [metric.tell(baseline), metric.ratio(value, reference)]
             cells += [metric.compare(value, reference)]
         rows.append([escape(cell) for cell in cells])
@@ -102,11 +101,11 @@ def pareto(view: StudyView) -> str:
     shown = [
         metric
         for metric in (ACCURACY, *COSTS)
-        if any(getattr(entry, metric.name) is not None for entry in view.pareto)
+        if any(entry.metric(metric.name) is not None for entry in view.pareto)
     ]
     ranked = sorted(view.pareto, key=lambda entry: -(entry.accuracy or 0.0))
     rows = [
-        [escape(cell) for cell in (entry.label, *(m.show(getattr(entry, m.name)) for m in shown))]
+        [escape(cell) for cell in (entry.label, *(m.show(entry.metric(m.name)) for m in shown))]
         for entry in ranked
     ]
     table = markup.table(["Network", *(metric.title for metric in shown)], rows, "numbers")
@@ -172,7 +171,7 @@ def _unit_row(entry: Entry, unit: UnitSpec) -> list[str]:
 
 
 def _method_words(method: Method | None) -> str:
-    return wording.MISSING if method is None else wording.method_words(method)
+    return MISSING if method is None else wording.method_words(method)
 
 
 def supernet(view: StudyView) -> str:
@@ -222,7 +221,7 @@ def proof(view: StudyView) -> str:
     rows = [
         [
             escape(wording.kind_words(fact)),
-            *(escape(dict(entry.proof).get(fact, wording.MISSING)) for entry in entries),
+            *(escape(dict(entry.proof).get(fact, MISSING)) for entry in entries),
         ]
         for fact in facts
     ]
@@ -265,9 +264,9 @@ def _estimate_cell(outcome: Outcome) -> str:
     """What the screen expected, with the standard deviation that it gave."""
     guess = outcome.estimate
     if guess is None:
-        return wording.MISSING
+        return MISSING
     mean, spread = ACCURACY.scaled(guess.accuracy), ACCURACY.scaled(guess.spread)
-    return f"{mean:.2f} {wording.PLUS_MINUS} {spread:.2f}"
+    return f"{mean:.2f} {PLUS_MINUS} {spread:.2f}"
 
 
 def _trial_row(outcome: Outcome, best: int | None, on_front: set[int | None]) -> list[str]:
@@ -285,7 +284,7 @@ def _trial_row(outcome: Outcome, best: int | None, on_front: set[int | None]) ->
         f'<span class="{outcome.state}">{outcome.state}</span>',
         f"{outcome.reward:.4f}",
         *figures,
-        f"{seconds:.1f}" if outcome.seconds else wording.MISSING,
+        f"{seconds:.1f}" if outcome.seconds else MISSING,
         _account(outcome),
     ]
 

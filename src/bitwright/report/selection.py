@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any, get_args
 
-from bitwright.control.reward import ACCURACY, METRICS
 from bitwright.control.settings import nearest
 from bitwright.errors import ConfigError
+from bitwright.metrics import METRICS
 from bitwright.records import Outcome, State
 from bitwright.study.view import StudyView
 
 FIELDS = ("trial", "iteration", "reward", "epochs", "fidelity")  # measured or not
-HIGHER_IS_BETTER = frozenset({ACCURACY, "reward"})
+HIGHER_IS_BETTER = frozenset({"accuracy", "reward"})
 LISTED = 10  # trials, where no filter says which
 
 _TESTS: dict[str, Callable[[Any, Any], bool]] = {

@@ -8,11 +8,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from bitwright.metrics import ACCURACY, LATENCY, MISSING, PACKED, Metric, compared, known
 from bitwright.quant.spec import ROLES, Role
 from bitwright.records import Outcome, UnitSpec
 from bitwright.report import wording
-from bitwright.report.figure import lower
-from bitwright.report.metrics import ACCURACY, COMPARED, LATENCY, PACKED, Metric, known
+from bitwright.report.figure import lower, value
 from bitwright.report.selection import FIELDS
 from bitwright.study.view import Entry, SensitivityRow, StudyView
 
@@ -32,17 +32,14 @@ def comparison(view: StudyView) -> Table:
         table.add_column(second.label, justify="right")
         table.add_column("ratio", justify="right")
         table.add_column("winner is")
-    for metric in COMPARED:
-        value = getattr(first, metric.name, None)
-        reference = getattr(second, metric.name, None)
-        if value is None and reference is None:
-            continue
+    for metric in compared([first, second]):
         cells = [metric.title, metric.tell(first)]
         if second:
+            found, reference = value(first, metric), second.metric(metric.name)
             cells += [
                 metric.tell(second),
-                metric.ratio(value, reference),
-                metric.compare(value, reference),
+                metric.ratio(found, reference),
+                metric.compare(found, reference),
             ]
         table.add_row(*map(Text, cells))
     return table
@@ -137,7 +134,7 @@ def _grid(rows: Sequence[SensitivityRow], role: Role) -> Table:
 
 def _loss(row: SensitivityRow | None) -> Text:
     if row is None:
-        return Text(wording.MISSING, style="dim")
+        return Text(MISSING, style="dim")
     text = f"{100 * row.loss:+.1f}"
     return Text(text) if row.kept else Text(f"{text} x", style="red")
 
@@ -156,7 +153,7 @@ def units(entry: Entry) -> Table:
 
 def _short_method(entry: Entry, unit: UnitSpec, role: Role) -> str:
     method = wording.method_of(entry.policy, unit, role)
-    return wording.short_method(str(method), role) if method else wording.MISSING
+    return wording.short_method(str(method), role) if method else MISSING
 
 
 def framed(title: str) -> Table:

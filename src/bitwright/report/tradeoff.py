@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from bitwright.control.converge import comparable
+from bitwright.metrics import ACCURACY, COSTS, Metric
 from bitwright.records import Outcome
 from bitwright.report import figure, wording
 from bitwright.report.figure import BLACK, BLUE, GREEN, GREY, VERMILION, Plot, Trace
-from bitwright.report.metrics import ACCURACY, COSTS, Metric
 from bitwright.report.pareto import front
 from bitwright.study.view import Entry, StudyView
 

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
+from bitwright.metrics import MISSING, TIMES
 from bitwright.quant.spec import Method, Role, Site
 from bitwright.records import Outcome, Pick, Policy, UnitSpec
 from bitwright.study.view import Entry, StudyView, TeacherEntry
 
-TIMES = "\N{MULTIPLICATION SIGN}"
-PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
-MISSING = "-"
 DEFAULT_GRAIN: dict[Role, str] = {"weight": ":channel", "activation": ":tensor"}
 
 _CODES = {

@@ -10,6 +10,7 @@ def entry_to_json(entry: Entry) -> dict[str, Any]:
     """The entry as JSON values."""
     found = encode(entry)
     found["proof"] = dict(entry.proof)
+    found["others"] = dict(entry.others)
     return dict(found)
 
 
@@ -24,6 +25,7 @@ def entry_from_json(data: dict[str, Any]) -> Entry:
             "units": tuple(unit_from_dict(unit) for unit in data["units"]),
             "curve": curve_from_json(data["curve"]),
             "proof": tuple(data["proof"].items()),
+            "others": tuple(data.get("others", {}).items()),
         }
     )
 

@@ -54,7 +54,7 @@ def _final(run: Run, finisher: "Finisher", space: JointSpace, chosen: Outcome) -
         parent = Cutter(run.parts.bench(space, run.folder.path))(blueprint)
     entry = finisher.finish("winner", blueprint, chosen.genome, run.folder.model, parent=parent)
     reward = run.parts.reward
-    value = reward.score({name: getattr(entry, name) for name in reward.needs})
+    value = reward.score(entry.measured)
     return dataclasses.replace(entry, trial=chosen.number, reward=value)
 
 

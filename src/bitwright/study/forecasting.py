@@ -112,7 +112,9 @@ def _sample(found: Parts) -> _Sample:
     rng = generator(found.config.search.seed, 0, "forecast")
     everything = survey(found.space, SURVEYED, rng)
     feasible = tuple(
-        one for one in everything if not found.reward.violations(dict(one.costs), only_known=True)
+        one
+        for one in everything
+        if not found.reward.violations(found.shop.costs(one.blueprint), only_known=True)
     )
     if not feasible:
         raise InfeasibleError(

@@ -8,6 +8,7 @@ import dataclasses
 import math
 import os
 import platform
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from bitwright.execute.base import EVALUATORS, Evaluator, Executor, Listener, Wo
 from bitwright.execute.inline import InlineExecutor
 from bitwright.execute.processes import ProcessExecutor
 from bitwright.execute.weights import KEPT
+from bitwright.metrics import EVERYWHERE, METRICS
 from bitwright.quant.spec import ROLES, Method, Role
 from bitwright.seeds import derive
 from bitwright.space.joint import JointSpace, MethodSpace
@@ -57,13 +59,16 @@ class Parts:
     def controller(self, space: JointSpace) -> Controller:
         """The study's controller, which has learned nothing yet."""
         settings = self.config.search
-        return make_controller(
+        controller = make_controller(
             settings.controller,
             space,
             settings.options,
             seed=derive(settings.seed, 0, "controller"),
             initial_reward=self.config.reward.initial,
+            known=_known_metrics(self.config),
         )
+        _check_given(self.config, controller.needs, "search")
+        return controller
 
     def proposer(self, space: JointSpace, folder: Path) -> Controller:
         """The study's controller, behind a screen where the study names one."""
@@ -237,7 +242,28 @@ def _task(config: StudyConfig) -> "Task":
 
 def reward_of(config: StudyConfig) -> Reward:
     """What the study strives for."""
-    return Reward(config.reward.transform, config.reward.metrics, config.limits)
+    reward = Reward(
+        config.reward.transform, config.reward.metrics, config.limits, _known_metrics(config)
+    )
+    _check_given(config, config.reward.metrics, "reward.metrics")
+    _check_given(config, config.limits, "limits")
+    return reward
+
+
+def _known_metrics(config: StudyConfig) -> frozenset[str]:
+    """The names of all metrics that there are, those of the study's target included."""
+    return frozenset((*METRICS, *TARGETS.get(config.target).metrics))
+
+
+def _check_given(config: StudyConfig, asked: Iterable[str], place: str) -> None:
+    """ConfigError for a metric that the study's target does not give."""
+    given = TARGETS.get(config.target).metrics
+    for name in sorted(set(asked).difference(EVERYWHERE, given)):
+        givers = [one for one in TARGETS if name in TARGETS.get(one).metrics]
+        raise ConfigError(
+            f"[{place}] '{name}' is not measured on target '{config.target}', which gives "
+            f"{', '.join(given)}; '{name}' is measured on: {', '.join(givers) or 'no known target'}"
+        )
 
 
 def methods_of(quantization: QuantizationConfig) -> MethodSpace:

@@ -5,6 +5,7 @@ from typing import Any
 
 from bitwright.config import StudyConfig
 from bitwright.control.converge import comparable, winner
+from bitwright.metrics import COSTS
 from bitwright.records import Outcome
 from bitwright.report.pareto import Direction, front
 from bitwright.study.documents import (
@@ -15,10 +16,9 @@ from bitwright.study.documents import (
 )
 from bitwright.study.snapshot import Snapshot
 from bitwright.study.store import Store
-from bitwright.study.view import Entry, SensitivityRow, StudyView
+from bitwright.study.view import Entry, SensitivityRow, StudyView, fields_of
 
 _PARTLY = " (trained in part)"  # such ones stand in while none was trained to the end
-COSTS = ("packed_bytes", "latency_ms", "bitops")
 
 
 def read(store: Store | Snapshot, name: str) -> StudyView:
@@ -69,24 +69,16 @@ def removed_lines(rows: tuple[SensitivityRow, ...]) -> tuple[str, ...]:
 
 def entry_of(outcome: Outcome, label: str | None = None) -> Entry:
     """A trial as an entry."""
-    latency = dict(outcome.metrics).get("latency_ms")
     return Entry(
         label=label or f"trial {outcome.number}{_PARTLY if outcome.fidelity < 1 else ''}",
         genome=outcome.genome,
         policy=outcome.policy,
         units=outcome.units,
         reward=outcome.reward,
-        accuracy=outcome.metric("accuracy"),
-        latency_ms=latency.value if latency else None,
-        latency_spread_ms=latency.spread if latency else None,
-        packed_bytes=outcome.metric("packed_bytes"),
-        file_bytes=outcome.metric("file_bytes"),
-        macs=outcome.metric("macs"),
-        bitops=outcome.metric("bitops"),
-        peak_activation_bytes=outcome.metric("peak_activation_bytes"),
         model=outcome.model,
         trial=outcome.number,
         curve=outcome.curve,
+        **fields_of(dict(outcome.metrics)),
     )
 
 
@@ -96,7 +88,11 @@ def pareto(outcomes: tuple[Outcome, ...]) -> tuple[Entry, ...]:
     Only those that were trained the longest count.
     """
     complete = comparable(outcomes)
-    names = [n for n in COSTS if complete and all(o.metric(n) is not None for o in complete)]
+    names = [
+        cost.name
+        for cost in COSTS
+        if complete and all(o.metric(cost.name) is not None for o in complete)
+    ]
     points = [
         (outcome.metric("accuracy") or 0.0, *(outcome.metric(name) or 0.0 for name in names))
         for outcome in complete

@@ -1,10 +1,11 @@
 """A study as its readers see it: the values behind `bitwright show` and the report."""
 
 import dataclasses
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from bitwright.quant.spec import Role
-from bitwright.records import Genome, Outcome, Policy, UnitSpec
+from bitwright.records import Genome, Measurement, Outcome, Policy, UnitSpec
 
 StudyState = Literal["running", "interrupted", "finished"]
 StoppedBy = Literal["converged", "iterations", "time", "user"]
@@ -17,8 +18,9 @@ class Entry:
     `accuracy` is on held-out data, `test_accuracy` on the test set (0 to 1 both).
     `latency_spread_ms` is half the distance between the quartiles of the single runs.
     `packed_bytes` counts weights at their bits plus scales, biases and zero points; `file_bytes` is
-    the exported file. `model` is that file's path relative to the study's folder. `proof` says how
-    it was checked against the trained network: {"images": "10000", ...}.
+    the exported file. `others` holds what else was measured, by name, such as `instructions` or
+    `energy_uj` of the targets that give them. `model` is the file's path relative to the study's
+    folder. `proof` says how it was checked against the trained network: {"images": "10000", ...}.
     """
 
     label: str
@@ -39,6 +41,42 @@ class Entry:
     trial: int | None = None
     curve: tuple[tuple[float, float, float | None], ...] = ()
     proof: tuple[tuple[str, str], ...] = ()
+    others: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def measured(self) -> dict[str, float]:
+        """Every metric that was measured, by name."""
+        fields = {name: getattr(self, name) for name in FIELDS}
+        found = {name: value for name, value in fields.items() if value is not None}
+        return {**found, **dict(self.others)}
+
+    def metric(self, name: str) -> float | None:
+        """A metric's value, or None where it was not measured."""
+        return self.measured.get(name)
+
+    def spread(self, name: str) -> float | None:
+        """How far single measurements of a timed metric lie apart; None for exact ones."""
+        return self.latency_spread_ms if name == "latency_ms" else None
+
+
+FIELDS = (  # the metrics that are fields of an entry
+    "accuracy",
+    "test_accuracy",
+    "latency_ms",
+    "packed_bytes",
+    "file_bytes",
+    "macs",
+    "bitops",
+    "peak_activation_bytes",
+)
+
+
+def fields_of(measured: Mapping[str, Measurement]) -> dict[str, Any]:
+    """The fields of an entry that hold these measurements."""
+    fields: dict[str, Any] = {name: at.value for name, at in measured.items() if name in FIELDS}
+    others = tuple((name, at.value) for name, at in measured.items() if name not in FIELDS)
+    latency = measured.get("latency_ms")
+    return {**fields, "others": others, "latency_spread_ms": latency.spread if latency else None}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -11,17 +11,26 @@ from bitwright.registry import Registry, subclass_of
 
 if TYPE_CHECKING:
     from bitwright.export.integer import IntegerModel
+    from bitwright.graph import Graph
 
 
 class Target(abc.ABC):
     """A processor family. Holds no state between calls.
 
-    `supports` is asked by the search, thousands of times and in processes without the target's
-    runtime: it imports nothing heavy. `export` then `measure` run inside each trial, on the very
-    file that would be shipped.
+    `supports` and `counted` are asked by the search, thousands of times and in processes without
+    the target's runtime: they import nothing heavy. `export` then `measure` run inside each trial,
+    on the very file that would be shipped.
+
+    `metrics` are the names of what `measure` gives, "latency_ms" and "file_bytes" among them; a
+    name that `bitwright.metrics` does not know is a cost, shown as a plain number. Where
+    measuring is `timed`, it asks for a quiet machine and no run repeats it: it is done only for
+    those candidates of which somebody asks a metric, alone. What is counted or modelled, and so
+    the same every time, is measured of every candidate.
     """
 
     name: ClassVar[str]
+    metrics: ClassVar[tuple[str, ...]] = ("latency_ms", "file_bytes")
+    timed: ClassVar[bool] = True
 
     @abc.abstractmethod
     def supports(self, method: Method, role: Role) -> str | None:
@@ -33,7 +42,16 @@ class Target(abc.ABC):
 
     @abc.abstractmethod
     def measure(self, path: Path) -> dict[str, Measurement]:
-        """The metrics of an exported file, by name: at least "latency_ms" and "file_bytes"."""
+        """All of `metrics` of an exported file, by name."""
+
+    def counted(self, graph: "Graph") -> dict[str, float]:
+        """Those of `metrics` that a network's graph alone decides; none unless the target says so.
+
+        They are known before any training: limits on them are checked then, and screens see them.
+        `measure` gives the same numbers.
+        """
+        del graph
+        return {}
 
 
 TARGETS: Registry[type[Target]] = Registry(

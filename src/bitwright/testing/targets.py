@@ -71,14 +71,32 @@ def computes_what_the_integer_model_does(target: Target) -> None:
 
 
 def measures_the_file(target: Target) -> None:
-    """A measurement has at least the latency and the size of that very file."""
+    """A measurement has all that is promised, latency and size of that very file among it."""
     weight, activation = next(_policies(target))
+    assert {"latency_ms", "file_bytes"} <= set(target.metrics), (
+        "latency_ms or file_bytes is missing"
+    )
     with _exported(target, weight, activation) as (_, path):
         measured = target.measure(path)
-        for name in ("latency_ms", "file_bytes"):
+        for name in target.metrics:
             assert isinstance(measured.get(name), Measurement), f"'{name}' was not measured"
+        assert set(measured) <= set(target.metrics), "it measures more than its metrics name"
         assert measured["latency_ms"].value > 0, "a network takes time"
         assert measured["file_bytes"].value == path.stat().st_size, "file_bytes is not the file's"
+        if not target.timed:
+            again = {name: at.value for name, at in target.measure(path).items()}
+            assert again == {name: at.value for name, at in measured.items()}, "it was timed"
+
+
+def counts_what_it_measures(target: Target) -> None:
+    """What it knows of a graph before there is a file is what it measures of the file."""
+    for weight, activation in _policies(target):
+        with _exported(target, weight, activation) as (model, path):
+            counted = target.counted(model.graph)
+            assert set(counted) <= set(target.metrics), "it counts more than its metrics name"
+            measured = target.measure(path) if counted else {}
+            for name, value in counted.items():
+                assert value == measured[name].value, f"'{name}' was counted as another number"
 
 
 CHECKS: Sequence[Callable[[Target], None]] = (
@@ -88,6 +106,7 @@ CHECKS: Sequence[Callable[[Target], None]] = (
     keeps_the_metadata,
     computes_what_the_integer_model_does,
     measures_the_file,
+    counts_what_it_measures,
 )
 
 

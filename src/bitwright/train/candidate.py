@@ -15,7 +15,6 @@ from bitwright.control.reward import ACCURACY, FAILED
 from bitwright.errors import ExportError, InfeasibleError, MeasurementError
 from bitwright.execute.base import Evaluator, Job, Workbench
 from bitwright.execute.place import Place
-from bitwright.measure.cost import costs
 from bitwright.nets.build import QuantNet
 from bitwright.records import Blueprint, Measurement, Outcome, State
 from bitwright.space.joint import expand
@@ -25,7 +24,6 @@ from bitwright.train.trainer import Curve, Hooks
 
 logger = logging.getLogger(__name__)
 
-TIMED = frozenset({"latency_ms"})  # metrics that no seed repeats
 DISK_TROUBLE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 )
@@ -105,7 +103,7 @@ class _Trial:
         with self._timed("build"):
             self.blueprint = bench.space.decode(self.job.genome)
             graph = expand(self.blueprint)
-            self.metrics = {k: Measurement(float(v)) for k, v in costs(graph).items()}
+            self.metrics = {k: Measurement(v) for k, v in shop.counted(graph).items()}
             self._check_limits(before_training=True)
         with self._timed("train"):
             hooks = Hooks(
@@ -128,9 +126,9 @@ class _Trial:
         with self._timed("export"):  # again, with what it now knows of itself
             shop.export(net, path, about | {"held_out_accuracy": f"{score.value:.4f}"})
         with self._timed("measure"):
-            timed = bool(TIMED & self.needs)
-            with self.place.alone() if timed else contextlib.nullcontext():
-                measured = shop.measured(graph, path, timed=timed)
+            quiet = self.place.alone() if shop.times(self.needs) else contextlib.nullcontext()
+            with quiet:
+                measured = shop.measured(graph, path, self.needs)
             self.metrics = {**measured, ACCURACY: score}
         self._judge_curve(score.value)
         self._check_needs()

@@ -16,7 +16,7 @@ from bitwright.export.runtime import load
 from bitwright.nets.build import QuantNet
 from bitwright.records import Blueprint, Genome
 from bitwright.space.joint import expand
-from bitwright.study.view import Entry
+from bitwright.study.view import Entry, fields_of
 from bitwright.train.checkpoint import Checkpoint
 from bitwright.train.distill import Lesson
 from bitwright.train.netfile import describe
@@ -77,12 +77,10 @@ class Finisher:
         test = self.shop.test
         entry = Entry(label, genome, blueprint.policy, blueprint.units)
         entry = self._tested(net, path, entry, test)
-        measured = self.shop.measured(expand(blueprint), path, timed=True)
-        values: dict[str, Any] = {name: measured[name].value for name in _MEASURED}
+        everything = self.shop.target.metrics
         entry = dataclasses.replace(
             entry,
-            **values,
-            latency_spread_ms=measured["latency_ms"].spread,
+            **fields_of(self.shop.measured(expand(blueprint), path, everything)),
             model=path.name,
             curve=curve,
             proof=tuple(self._proof(net, path, test).items()),
@@ -124,16 +122,6 @@ class Finisher:
             "differ_from_integer_reference": f"{100 * inexact:.3f} %",
             "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         }
-
-
-_MEASURED = (
-    "latency_ms",
-    "packed_bytes",
-    "file_bytes",
-    "macs",
-    "bitops",
-    "peak_activation_bytes",
-)
 
 
 def _differing(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:

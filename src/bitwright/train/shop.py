@@ -1,6 +1,7 @@
 """Where blueprints become trained networks, and networks measured files; made once a study."""
 
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from bitwright.train.distill import Lesson
 from bitwright.train.objective import Objective
 from bitwright.train.trainer import Curve, Hooks, train
 
+FILE = "file_bytes"  # told by the file itself
 JUDGED_AT_ONCE = 500  # inputs a forward pass when judging
 NO_HOOKS = Hooks()
 
@@ -135,17 +137,25 @@ class Shop:
         found = load(path, threads=self.threads).logits(part.inputs.cpu().numpy())
         return self.task.score(found, part.targets.cpu().numpy())
 
-    @staticmethod
-    def costs(blueprint: Blueprint) -> dict[str, float]:
+    def costs(self, blueprint: Blueprint) -> dict[str, float]:
         """What the network costs, known before it is trained."""
-        return {name: float(value) for name, value in costs(expand(blueprint)).items()}
+        return self.counted(expand(blueprint))
 
-    def measured(self, graph: Graph, path: Path, *, timed: bool) -> dict[str, Measurement]:
-        """The file's costs; its latency only where it is asked for, since timing takes time."""
-        exact = {name: Measurement(float(value)) for name, value in costs(graph).items()}
-        if timed:
-            return {**exact, **self.target.measure(path)}
-        return {**exact, "file_bytes": Measurement(float(path.stat().st_size))}
+    def counted(self, graph: Graph) -> dict[str, float]:
+        """What the graph alone decides: its costs, and what the target counts or models of it."""
+        exact = {name: float(value) for name, value in costs(graph).items()}
+        return {**exact, **self.target.counted(graph)}
+
+    def times(self, needs: Collection[str]) -> bool:
+        """Whether these metrics can be told only by timing the file, on a quiet machine."""
+        return self.target.timed and bool(set(self.target.metrics) & set(needs) - {FILE})
+
+    def measured(self, graph: Graph, path: Path, needs: Collection[str]) -> dict[str, Measurement]:
+        """The file's metrics; those that are timed only where they are needed: that takes time."""
+        exact = {name: Measurement(value) for name, value in self.counted(graph).items()}
+        if not self.target.timed or self.times(needs):
+            exact |= self.target.measure(path)
+        return {**exact, FILE: Measurement(float(path.stat().st_size))}
 
 
 @torch.no_grad()

@@ -1,0 +1,52 @@
+"""One table of metrics, and how their values are written."""
+
+import pytest
+
+from bitwright.metrics import COMPARED, COSTS, EVERYWHERE, LATENCY, METRICS, compared, known
+from bitwright.records import Genome, Measurement
+from bitwright.study.view import FIELDS, Entry, fields_of
+
+BARE = Entry("winner", Genome("s"), (), ())
+
+
+def test_names_are_told_apart() -> None:
+    names = [metric.name for metric in COMPARED]
+    assert len(set(names)) == len(names)
+    assert set(METRICS) == set(names) - {"test_accuracy"}
+    assert set(EVERYWHERE) < set(METRICS)
+    assert set(FIELDS) <= set(names)
+    assert all(metric.better == "min" for metric in COSTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("instructions", 1_234_567, "1.235 M"),
+        ("cycles", 12_300, "12.3 k"),
+        ("energy_uj", 0.5, "0.500 µJ"),
+        ("flash_bytes", 8_000, "8.0 kB"),
+        ("soil_moisture", 0.25, "0.250"),
+    ],
+)
+def test_every_metric_has_its_unit_and_an_unknown_one_is_a_plain_number(
+    name: str, value: float, shown: str
+) -> None:
+    assert known(name).show(value) == shown
+
+
+def test_an_entry_knows_what_was_measured() -> None:
+    measured = {
+        "accuracy": Measurement(0.9),
+        "latency_ms": Measurement(0.5, 0.01),
+        "cycles": Measurement(100.0),
+        "soil_moisture": Measurement(0.25),
+    }
+    entry = Entry("winner", Genome("s"), (), (), **fields_of(measured))
+    assert entry.measured == {name: at.value for name, at in measured.items()}
+    assert entry.metric("macs") is None
+    assert LATENCY.tell(entry) == "0.500 ± 0.010 ms"
+    assert [metric.name for metric in compared([entry, None, BARE])] == [*measured]
+
+
+def test_nothing_is_compared_where_nothing_was_measured() -> None:
+    assert compared([None, BARE]) == ()

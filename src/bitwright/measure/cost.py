@@ -46,10 +46,11 @@ def bitops(graph: Graph, node: Node) -> int:
     if node.weight is None:
         return 0
     incoming = activation_method(graph, graph.node(node.inputs[0]))
-    return macs(graph, node) * _multiplied_bits(node.weight) * _multiplied_bits(incoming)
+    return macs(graph, node) * multiplied_bits(node.weight) * multiplied_bits(incoming)
 
 
-def _multiplied_bits(method: Method) -> int:
+def multiplied_bits(method: Method) -> int:
+    """The width at which values under a method are multiplied: 8 bits for uneven levels' codes."""
     even = not method.quantized or traits_of(method.transform).levels == "even"
     return method.bits if even else 8
 

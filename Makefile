@@ -75,6 +75,19 @@ bench-cost: setup ## What inherited weights and a supernet save a search: two ho
 	$(BIN)/bitwright data fetch fashion-mnist
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/cost.py
 
+.PHONY: bench-final bench-joint
+bench-final: setup ## From nothing to final CIFAR-10 and Fashion-MNIST networks: hours, each goes on where it stopped
+	$(BIN)/bitwright data fetch cifar10
+	$(BIN)/bitwright data fetch fashion-mnist
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/final.py cifar10
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/final.py fashion
+	$(BIN)/python docs/results_final.py
+
+bench-joint: setup ## Joint search against structure first, bits afterwards: three hours on one core, goes on where it stopped
+	$(BIN)/bitwright data fetch cifar10
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/joint.py
+	$(BIN)/python docs/results_joint.py
+
 .PHONY: bench-halving
 bench-halving: setup ## What training candidates in stages saves: 45 minutes on one core, goes on where it stopped
 	$(BIN)/bitwright data fetch fashion-mnist

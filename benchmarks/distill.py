@@ -12,7 +12,6 @@ on where it stopped.
 import argparse
 import dataclasses
 import json
-import math
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from interval import half_interval
 from machine import machine
 from torch import Tensor
 
@@ -102,7 +102,6 @@ SETTINGS = {
     ),
 }
 SHIFT = 2  # pixels, in the comparison of answers for shifted images
-T_95 = {2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,7 +210,7 @@ def interval(points: Sequence[float]) -> list[float] | None:
     if len(points) < 3:
         return None
     mean = statistics.mean(points)
-    reach = T_95[len(points) - 1] * statistics.stdev(points) / math.sqrt(len(points))
+    reach = half_interval(points)
     return [round(mean - reach, 2), round(mean + reach, 2)]
 
 

@@ -11,12 +11,12 @@ in the result file already is not made again.
 
 import argparse
 import json
-import math
 import statistics
 import time
 from typing import Any
 
 import torch
+from interval import half_interval
 from machine import machine
 from networks import resnet8
 from qat_step import RESULT, candidates_train_in
@@ -28,7 +28,6 @@ from bitwright.tasks.image_classification import ImageClassification
 from bitwright.train.shop import Shop
 
 SEEDS, EPOCHS, IMAGES = 5, 5, 10_000
-T_95 = 2.776  # Student's t, 4 degrees of freedom, two-sided
 WAYS = ("fast", "exact")
 
 
@@ -57,7 +56,7 @@ def paired(runs: dict[str, dict[str, Any]]) -> dict[str, Any]:
     if len(pairs) < SEEDS:
         return {}
     differences = [100 * (fast - exact) for fast, exact in pairs]
-    reach = T_95 * statistics.stdev(differences) / math.sqrt(SEEDS)
+    reach = half_interval(differences)
     middle = statistics.mean(differences)
     return {
         "mean_accuracy": {

@@ -1,0 +1,74 @@
+"""Fills the section on joint search in results.md from the committed result.
+
+.venv/bin/python docs/results_joint.py
+"""
+
+import json
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+from results_page import PAGE, ROOT, replaced
+
+RESULT = ROOT / "benchmarks" / "results" / "joint.json"
+BEGIN, END = "<!-- joint:begin -->", "<!-- joint:end -->"
+HEAD = (
+    "| way | seeds | test accuracy | packed | candidates trained | search CPU | "
+    "`joint` is ahead by (95 % interval) |\n|---|---|---|---|---|---|---|"
+)
+
+
+def block(result: Mapping[str, Any]) -> str:
+    """The section: a row for each way, and whether the mark is reached."""
+    ways = dict.fromkeys(name.split()[0] for name in result["runs"])
+    rows = [_row(way, result) for way in ways]
+    return "\n\n".join([BEGIN, "\n".join([HEAD, *rows]), _told(result), END])
+
+
+def _row(way: str, result: Mapping[str, Any]) -> str:
+    runs = [run for name, run in result["runs"].items() if name.split()[0] == way]
+    cells = [
+        f"`{way}`",
+        str(len(runs)),
+        ", ".join(f"{100 * run['test_accuracy']:.2f}" for run in runs) + " %",
+        ", ".join(f"{run['packed_bytes'] / 1000:.1f}" for run in runs) + " kB",
+        f"{statistics.mean(run['trained'] for run in runs):.0f}",
+        f"{statistics.mean(run['search_cpu_s'] for run in runs):,.0f} s",
+        _ahead(result["summary"].get(way)),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _ahead(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    half = found["half_interval"]
+    reach = "" if half is None else f" ({found['mean'] - half:+.2f} to {found['mean'] + half:+.2f})"
+    return f"{found['mean']:+.2f} points{reach}"
+
+
+def _told(result: Mapping[str, Any]) -> str:
+    summary = result["summary"]
+    wanted = next(iter(summary.values()))["wanted"]
+    behind = [way for way, found in summary.items() if found["mean"] < wanted]
+    met = "it is" if not behind else f"it is not against {' and '.join(f'`{w}`' for w in behind)}"
+    return (
+        f"That `joint` is ahead by {wanted:g} point or more, on average, is what this benchmark is "
+        f"meant to hold: {met}. `make bench-joint`; {result['machine']['processor']}, one thread."
+    )
+
+
+def with_block(page: str, written: str) -> str:
+    """The page with its section replaced."""
+    return replaced(page, written, begin=BEGIN, end=END)
+
+
+def main() -> None:
+    """Rewrites the page."""
+    written = block(json.loads(RESULT.read_text(encoding="utf-8")))
+    page = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(with_block(page, written), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

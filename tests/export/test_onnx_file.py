@@ -17,6 +17,7 @@ from bitwright._version import __version__
 from bitwright.errors import ExportError
 from bitwright.export import onnx_file, reference
 from bitwright.export.integer import IntegerModel
+from bitwright.export.onnx_layers import outlines
 from bitwright.export.packing import packed_bytes
 from bitwright.graph import Graph, GraphBuilder
 from bitwright.quant.names import TRANSFORMS, traits_of
@@ -350,7 +351,9 @@ def small() -> IntegerModel:
 def test_the_file_carries_its_metadata_and_the_version(small: IntegerModel, tmp_path: Path) -> None:
     onnx_file.write(small, tmp_path / "m.onnx", {"study": "digits", "accuracy": "0.97"})
     session = onnxruntime.InferenceSession(str(tmp_path / "m.onnx"))
-    assert session.get_modelmeta().custom_metadata_map == {
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert outlines(metadata.pop("layers"))[-1].node == small.graph.output
+    assert metadata == {
         "study": "digits",
         "accuracy": "0.97",
         "bitwright_version": __version__,

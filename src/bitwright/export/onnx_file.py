@@ -19,6 +19,7 @@ from bitwright.errors import ExportError
 from bitwright.export import reference
 from bitwright.export.integer import Grid, IntegerModel, Layer
 from bitwright.export.names import INPUT, OUTPUT
+from bitwright.export.onnx_layers import LAYERS_KEY, describe
 from bitwright.export.onnx_nodes import Nodes
 from bitwright.export.onnx_weights import stored_codes
 from bitwright.export.widths import widths
@@ -54,7 +55,8 @@ def build(model: IntegerModel, metadata: Mapping[str, str]) -> onnx.ModelProto:
         opset_imports=[helper.make_opsetid("", OPSET)],
         producer_name="bitwright",
     )
-    helper.set_model_props(proto, {**metadata, VERSION_KEY: __version__})
+    own = {LAYERS_KEY: describe(model), VERSION_KEY: __version__}
+    helper.set_model_props(proto, {**metadata, **own})
     onnx.checker.check_model(proto, full_check=True)
     return proto
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bitwright.errors import ExportError
 from bitwright.export.integer import Array, Grid, IntegerModel, Layer, Rescale
+from bitwright.graph import Node
 
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.uint8]
@@ -87,6 +88,33 @@ def rescales_for_sum(reals: Sequence[npt.ArrayLike]) -> tuple[Rescale, ...]:
         )
         for factor in factors
     )
+
+
+def rescales_of(
+    node: Node,
+    inputs: Sequence[Grid],
+    output: Grid | None,
+    *,
+    weights: Grid | None = None,
+    window: int = 1,
+) -> tuple[Rescale, ...]:
+    """What brings a layer's exact integers onto its output's grid: its grids alone decide it.
+
+    `window` is how many values an average is taken over.
+    """
+    if output is None or node.op == "max_pool":
+        return ()
+    scales = [grid.scale.astype(np.float64) for grid in (*inputs, *([weights] if weights else []))]
+    onto = output.scale.astype(np.float64)
+    match node.op:
+        case "add":
+            return rescales_for_sum([scale / onto for scale in scales])
+        case "conv" | "linear" | "multiply":
+            return (rescale_for(scales[0] * scales[1] / onto),)
+        case "average_pool" | "global_average_pool":
+            return (rescale_for(scales[0] / window / onto),)
+        case _:
+            raise ExportError(f"layer '{node.name}': no rule to rescale '{node.op}'")
 
 
 def round_shift(value: Ints, shift: Ints) -> Ints:

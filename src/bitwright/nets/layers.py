@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from bitwright.errors import ExportError
-from bitwright.export.integer import Grid, Layer, Rescale
-from bitwright.export.reference import rescale_for, rescales_for_sum
+from bitwright.export.integer import Grid, Layer
+from bitwright.export.reference import rescales_of
 from bitwright.graph import Graph, Node, Shape
 from bitwright.quant.grids import gate_method
 from bitwright.quant.norm import Norm, normalise
@@ -159,16 +159,13 @@ class WeightLayer(NodeLayer):
         unit = source.scale.astype(np.float64) * grid.scale.astype(np.float64)
         whole = np.rint(bias.detach().cpu().double().numpy() / unit)
         output = self.output_grid()
-        rescales: tuple[Rescale, ...] = ()
-        if output is not None:
-            rescales = (rescale_for(unit / output.scale.astype(np.float64)),)
         return Layer(
             self.node,
             output,
             codes=codes.astype(np.int8),
             weights=grid,
             bias=whole.astype(np.int32),
-            rescales=rescales,
+            rescales=rescales_of(self.node, grids, output, weights=grid),
         )
 
 
@@ -253,8 +250,7 @@ class Add(NodeLayer):
     def to_integer(self, *grids: Grid) -> Layer:
         """One multiplier an operand, to be added before rounding."""
         output = _given(self.output_grid())
-        ratios = [grid.scale.astype(np.float64) / output.scale for grid in grids]
-        return Layer(self.node, output, rescales=rescales_for_sum(ratios))
+        return Layer(self.node, output, rescales=rescales_of(self.node, grids, output))
 
 
 class Multiply(NodeLayer):
@@ -267,8 +263,7 @@ class Multiply(NodeLayer):
     def to_integer(self, *grids: Grid) -> Layer:
         """One multiplier for the product of the centred codes."""
         output = _given(self.output_grid())
-        a, b = (grid.scale.astype(np.float64) for grid in grids)
-        return Layer(self.node, output, rescales=(rescale_for(a * b / output.scale),))
+        return Layer(self.node, output, rescales=rescales_of(self.node, grids, output))
 
 
 class MaxPool(NodeLayer):
@@ -299,8 +294,8 @@ class AveragePool(NodeLayer):
     def to_integer(self, *grids: Grid) -> Layer:
         """A multiplier for the sum over the window."""
         output = _given(self.output_grid())
-        ratio = grids[0].scale.astype(np.float64) / self.window / output.scale
-        return Layer(self.node, output, rescales=(rescale_for(ratio),))
+        rescales = rescales_of(self.node, grids, output, window=self.window)
+        return Layer(self.node, output, rescales=rescales)
 
 
 def _given(grid: Grid | None) -> Grid:

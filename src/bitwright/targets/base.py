@@ -3,7 +3,10 @@
 import abc
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
@@ -12,6 +15,14 @@ from bitwright.registry import Registry, subclass_of
 if TYPE_CHECKING:
     from bitwright.export.integer import IntegerModel
     from bitwright.graph import Graph
+
+
+class Runner(Protocol):
+    """An exported network that answers."""
+
+    def logits(self, x: npt.NDArray[np.uint8]) -> npt.NDArray[np.floating[Any]]:
+        """The logits (N, classes) of inputs (N, C, H, W)."""
+        ...
 
 
 class Target(abc.ABC):
@@ -39,6 +50,15 @@ class Target(abc.ABC):
     @abc.abstractmethod
     def export(self, model: "IntegerModel", path: Path, metadata: Mapping[str, str]) -> None:
         """Writes the file to ship, with `metadata` inside; ExportError where it cannot be."""
+
+    def load(self, path: Path, *, threads: int = 1) -> Runner:
+        """An exported file at work, computing what the processor would; TargetError if it cannot.
+
+        Candidates and final networks are judged by its answers. By default ONNX Runtime's.
+        """
+        from bitwright.export.runtime import load
+
+        return load(path, threads=threads)
 
     @abc.abstractmethod
     def measure(self, path: Path) -> dict[str, Measurement]:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bitwright.export.integer import Grid, IntegerModel, Layer
-from bitwright.export.reference import rescale_for, rescales_for_sum, trace
+from bitwright.export.reference import rescales_of, trace
 from bitwright.graph import Graph, Node
 from bitwright.quant.grids import code_range, gate_method
 from bitwright.quant.names import traits_of
@@ -56,17 +56,15 @@ def _layer(
         case "add":
             real = math.hypot(*(r * float(s) for r, s in zip(rms, scales, strict=True)))
             output = _output(node, real, rng)
-            factors = [scale / output.scale for scale in scales]
-            return Layer(node, output, rescales=rescales_for_sum(factors))
+            return Layer(node, output, rescales=rescales_of(node, grids, output))
         case "multiply":
-            scale = scales[0] * scales[1]
-            output = _output(node, rms[0] * rms[1] * float(scale), rng)
-            return Layer(node, output, rescales=(rescale_for(scale / output.scale),))
+            output = _output(node, rms[0] * rms[1] * float(scales[0] * scales[1]), rng)
+            return Layer(node, output, rescales=rescales_of(node, grids, output))
         case _:  # the two averages
             height, width = model.graph.node(node.inputs[0]).shape[1:]
             area = node.kernel**2 if node.op == "average_pool" else height * width
             output = _output(node, rms[0] * float(scales[0]), rng)
-            return Layer(node, output, rescales=(rescale_for(scales[0] / output.scale / area),))
+            return Layer(node, output, rescales=rescales_of(node, grids, output, window=area))
 
 
 def _weighted_layer(
@@ -87,7 +85,8 @@ def _weighted_layer(
     if node.activation is None:
         return Layer(node, None, *kernel)
     output = _output(node, rms_sum * float(product.mean()), rng)
-    return Layer(node, output, *kernel, (rescale_for(product / output.scale),))
+    source = model.grid(node.inputs[0])
+    return Layer(node, output, *kernel, rescales_of(node, [source], output, weights=grid))
 
 
 def _weight_grid(method: Method, channels: int, rng: np.random.Generator) -> Grid:

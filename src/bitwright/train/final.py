@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from bitwright.config import TrainConfig
 from bitwright.export import reference
-from bitwright.export.runtime import load
 from bitwright.nets.build import QuantNet
 from bitwright.records import Blueprint, Genome
 from bitwright.space.joint import expand
@@ -102,7 +101,7 @@ class Finisher:
         """How the file's answers agree with the trained network's and the reference's."""
         task = self.shop.task
         inputs = test.inputs.cpu().numpy()
-        found = task.answers(load(path, threads=self.shop.threads).logits(inputs))
+        found = task.answers(self.shop.answered(path, test))
         trained = _differing(task.answers(outputs(net, test)), found)
         if trained > MAY_DIFFER:
             logger.warning(

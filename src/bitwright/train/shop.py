@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from bitwright.config import TrainConfig
-from bitwright.export.runtime import load
 from bitwright.graph import Graph
 from bitwright.measure.cost import costs
 from bitwright.nets.build import QuantNet
@@ -134,8 +133,11 @@ class Shop:
 
     def score_of_file(self, path: Path, part: Part) -> float:
         """How right the exported file is, 0 to 1."""
-        found = load(path, threads=self.threads).logits(part.inputs.cpu().numpy())
-        return self.task.score(found, part.targets.cpu().numpy())
+        return self.task.score(self.answered(path, part), part.targets.cpu().numpy())
+
+    def answered(self, path: Path, part: Part) -> Outputs:
+        """What the exported file gives for each input, (N, outputs), as the target runs it."""
+        return self.target.load(path, threads=self.threads).logits(part.inputs.cpu().numpy())
 
     def costs(self, blueprint: Blueprint) -> dict[str, float]:
         """What the network costs, known before it is trained."""

@@ -1,5 +1,7 @@
 """The loop alone, on a toy space whose reward costs nothing: order, resume and stop rules."""
 
+import dataclasses
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,6 +72,11 @@ def loop(
     return Loop(search, controller, store, executor, DECLARED, Watcher(), spent, lookahead)
 
 
+def lasting(store: Store) -> list[Outcome]:
+    """The outcomes without what no seed repeats."""
+    return [dataclasses.replace(outcome, seconds=()) for outcome in store.outcomes()]
+
+
 def test_every_iteration_is_a_batch_and_every_outcome_is_stored(store: Store) -> None:
     assert loop(store, Toy()).run() == "iterations"
     outcomes = store.outcomes()
@@ -101,7 +108,7 @@ def test_wherever_it_was_stopped_it_ends_the_same(
     assert rest.evaluated == list(range(stop_at, 15))
     whole = Store.open(f"sqlite:///{tmp_path}/whole.db", "toy")
     loop(whole, Toy(), **settings).run()
-    assert store.outcomes() == whole.outcomes()
+    assert lasting(store) == lasting(whole)
     whole.close()
 
 
@@ -126,6 +133,25 @@ def test_it_ends_when_the_time_is_over(spent: float, iterations: int, store: Sto
     evaluator = Toy()
     assert loop(store, evaluator, spent=spent, iterations=50, minutes=1).run() == "time"
     assert len(evaluator.evaluated) == 3 * iterations
+
+
+class Slow(RandomController):
+    """Thinks for a while."""
+
+    def propose(self, number: int, rng: np.random.Generator) -> Genome:
+        time.sleep(0.01)
+        return super().propose(number, rng)
+
+
+def test_thinking_counts_as_work(store: Store) -> None:
+    """What a screen or a controller takes to choose a candidate stands in the trial's seconds."""
+    slow = loop(store, Toy())
+    slow.controller = Slow(SPACE, RandomSettings(batch=3))
+    slow.run()
+    for outcome in store.outcomes():
+        assert [part for part, _ in outcome.seconds] == ["propose", "train"]
+        assert dict(outcome.seconds)["propose"] >= 0.01
+    assert slow.spent >= 15 * 6.01
 
 
 class Careful(RandomController):
@@ -174,7 +200,7 @@ def test_outcomes_may_complete_in_any_order(lookahead: int, store: Store, tmp_pa
     backwards = loop(other, Toy(), lookahead=lookahead)
     backwards.executor = Backwards(Toy())
     backwards.run()
-    assert store.outcomes() == other.outcomes()
+    assert lasting(store) == lasting(other)
     other.close()
 
 
@@ -243,7 +269,7 @@ def test_a_pause_lets_what_runs_come_to_its_end(stop_at: int, store: Store, tmp_
     loop(store, Toy(), lookahead=1).run()
     whole = Store.open(f"sqlite:///{tmp_path}/whole.db", "toy")
     loop(whole, Toy(), lookahead=1).run()
-    assert store.outcomes() == whole.outcomes()
+    assert lasting(store) == lasting(whole)
     whole.close()
 
 

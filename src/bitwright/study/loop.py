@@ -10,6 +10,7 @@ so a seed gives one search, however many workers there are and however fast each
 """
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bitwright.config import SearchConfig
@@ -25,6 +26,19 @@ from bitwright.study.relatives import Chooser, nobody
 from bitwright.study.store import Store
 from bitwright.study.view import StoppedBy
 from bitwright.study.watch import Watcher
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Proposed:
+    """What was thought of a candidate before it was evaluated, and the seconds that it took."""
+
+    estimate: Estimate | None
+    seconds: float
+
+    def with_outcome(self, outcome: Outcome) -> Outcome:
+        """The outcome, with the guess beside it and the time for it among its seconds."""
+        seconds = (("propose", self.seconds), *outcome.seconds)
+        return dataclasses.replace(outcome, estimate=self.estimate, seconds=seconds)
 
 
 @dataclasses.dataclass(slots=True)
@@ -51,7 +65,7 @@ class Loop:
     halving: Halving | None = None
     _learned: int = dataclasses.field(init=False, default=0)  # iterations
     _rewards: list[float] = dataclasses.field(init=False, default_factory=list)
-    _estimates: dict[int, Estimate | None] = dataclasses.field(init=False, default_factory=dict)
+    _proposed: dict[int, Proposed] = dataclasses.field(init=False, default_factory=dict)
     _early: dict[int, Outcome] = dataclasses.field(init=False, default_factory=dict)
     _recorded: int = dataclasses.field(init=False, default=0)  # trials in the store
 
@@ -77,8 +91,10 @@ class Loop:
         stretch = self.halving.stretch(number) if self.halving else WHOLE
         before, seed = stretch.goes_on, self.settings.seed
         if before is None:
+            start = time.monotonic()
             genome = self.controller.propose(number, generator(seed, number, "propose"))
-            self._estimates[number] = self.controller.estimate(genome)
+            estimate = self.controller.estimate(genome)
+            self._proposed[number] = Proposed(estimate, time.monotonic() - start)
             job = Job(number, iteration, genome, derive(seed, number, "trial"))
             return dataclasses.replace(
                 job, relative=self._relative(genome), fidelity=stretch.fidelity
@@ -126,8 +142,8 @@ class Loop:
             if outcome is None:
                 self._wait()
                 continue
-            estimate = self._estimates.pop(outcome.number, None)
-            outcome = dataclasses.replace(outcome, estimate=estimate)
+            if outcome.number in self._proposed:
+                outcome = self._proposed.pop(outcome.number).with_outcome(outcome)
             self.store.append(outcome, self.declared)
             self._recorded += 1
             self.watcher.trial_done(outcome)

@@ -107,9 +107,9 @@ class Outcome:
     `reward` is always a number: an infeasible or failed candidate gets a negative one that grows
     with the violation, so that a controller can learn from it. `curve` holds (epoch, training loss,
     held-out accuracy or None). `seconds` gives the time of each part (propose, build, train,
-    export, measure). `model` is the exported file's path relative to the study's folder, where it was kept.
-    `lost` counts the evaluations that ended because their worker process died. `relative` is the
-    trial whose weights the network started from, None where it was trained from scratch.
+    export, measure). `model` is the exported file's path relative to the study's folder, where it
+    was kept. `lost` counts the evaluations that ended because their worker process died. `relative`
+    is the trial whose weights the network started from, None where it was trained from scratch.
     `fidelity` is the part of the whole budget that it was trained for: outcomes of different parts
     do not compare. `goes_on` is the trial whose training this one took further, of the same genome
     and seed; its curve is the curve of both. `estimate` is what a screen guessed of the candidate

@@ -148,7 +148,9 @@ def test_a_study_that_only_failed_says_why(broken):
 
 
 def test_without_a_final_network_the_best_trial_is_shown(view):
-    page = Page(render(dataclasses.replace(view, final=None, baseline=None, sensitivity=())))
+    page = Page(
+        render(dataclasses.replace(view, final=None, baseline=None, sensitivity=(), removed=()))
+    )
     assert f"{100 * view.best.accuracy:.2f} % held-out accuracy in" in page.text
     assert "winner" in page.ids
     assert "sensitivity" not in page.ids

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bitwright.control.random import RandomController
-from bitwright.errors import BitwrightError, ConfigError, InfeasibleError, StoreError
+from bitwright.errors import BitwrightError, ConfigError, InfeasibleError, StoreError, TargetError
 from bitwright.execute.base import Job
 from bitwright.graph import Graph
 from bitwright.measure.cost import costs
@@ -200,6 +200,37 @@ def test_metrics_of_a_target_are_rewarded_recorded_and_shown(
     assert told["final"]["metrics"]["heat"] == told["best"]["metrics"]["heat"] == 3
     page = (tmp_path / "study/report.html").read_text()
     assert "Cycles" in page and "Heat" in page
+
+
+class Dense(OnnxRuntimeCpu):
+    """A processor without depthwise convolutions."""
+
+    def lacks(self, graph: Graph) -> str | None:
+        grouped = any(node.groups > 1 for node in graph.nodes)
+        return "its array has no depthwise convolution" if grouped else None
+
+
+def test_what_the_target_has_no_layers_for_leaves_the_space_and_is_told(
+    config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TARGETS._entries, "dense", Dense)
+    told: list[str] = []
+
+    class Listening(Diary):
+        def left_out(self, lines: tuple[str, ...]) -> None:
+            told.extend(lines)
+
+    run(config(target="dense", search__iterations=3, baseline=True), tmp_path / "a", Listening())
+    reason = "its array has no depthwise convolution"
+    assert told == [f"body depthwise_separable: {reason}", f"8-bit baseline: {reason}"]
+    found = view(tmp_path / "a")
+    assert found.removed == tuple(told)
+    assert {unit.kind for one in found.outcomes for unit in one.units} == {"conv", "classifier"}
+    assert found.final is not None and found.baseline is None
+    assert reason in (tmp_path / "a" / "report.html").read_text()
+    stages = [{"name": "stem"}, {"name": "body", "kinds": ["depthwise_separable"]}]
+    with pytest.raises(TargetError, match="stage 'body' would be empty without what the target"):
+        run(config(target="dense", space={"stages": stages}), tmp_path / "b")
 
 
 def test_a_hard_limit_refuses_candidates_before_training(config: Any, tmp_path: Path) -> None:

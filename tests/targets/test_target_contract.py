@@ -32,6 +32,11 @@ class Fickle(OnnxRuntimeCpu):
         return "not now" if self.asked % 2 else None
 
 
+class Bare(OnnxRuntimeCpu):
+    def lacks(self, graph):
+        return "it has no sums"
+
+
 class Lossy(OnnxRuntimeCpu):
     def export(self, model, path, metadata):
         super().export(model, path, {})
@@ -62,6 +67,7 @@ class Guessing(OnnxRuntimeCpu):
         (Silent, "supports gives None or the reason why not"),
         (Picky, "it runs no method for weights at all"),
         (Fickle, "two answers to one question"),
+        (Bare, "it does not run a network of plain and residual convolutions: it has no sums"),
         (Lossy, "the metadata is lost"),
         (Lazy, "no file"),
         (Estimating, "file_bytes is not the file's"),

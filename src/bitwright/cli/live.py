@@ -78,6 +78,11 @@ class PlainWatcher(TerminalWatcher):
         super().planned(plan, done)
         self._say(f"{plan.networks:,} networks in the space; {len(done)} trials are recorded")
 
+    def left_out(self, lines: tuple[str, ...]) -> None:
+        """What the target does not run."""
+        for line in lines:
+            self._say(f"left out: {line}")
+
     def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:
         """What the filter took out."""
         for line in removed:
@@ -163,6 +168,11 @@ class LiveWatcher(TerminalWatcher):
         super().planned(plan, done)
         self._before, self._began = len(done), self._clock()
         self._count()
+
+    def left_out(self, lines: tuple[str, ...]) -> None:
+        """Shown once, above the bars."""
+        for line in lines:
+            self.console.print(f"left out: {line}", markup=False, highlight=False)
 
     def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:
         """Shown once, above the bars."""

@@ -10,4 +10,7 @@ def space(study: Study, set_: Overrides = None) -> None:
     from bitwright.cli.tree import tree
     from bitwright.study.parts import declared_space
 
-    Console().print(tree(declared_space(read(study, set_)), study.stem))
+    console, found = Console(), declared_space(read(study, set_))
+    console.print(tree(found.space, study.stem))
+    for line in found.left_out:
+        console.print(f"left out: {line}", markup=False, highlight=False)

@@ -204,12 +204,12 @@ def teacher(view: StudyView) -> str:
 
 
 def removed(view: StudyView) -> str:
-    """What the sensitivity filter took out of the space, and why."""
-    if not view.sensitivity:
-        return ""
-    if not view.removed:
+    """What the target does not run, and what the sensitivity filter took out; and why."""
+    if view.removed:
+        return "<h3>Removed from the space before the search</h3>" + markup.listing(view.removed)
+    if view.sensitivity:
         return markup.paragraph("The filter removed nothing from the space.")
-    return "<h3>Removed from the space before the search</h3>" + markup.listing(view.removed)
+    return ""
 
 
 def proof(view: StudyView) -> str:

@@ -62,16 +62,20 @@ def _units_of(
 
 def _after(spec: UnitSpec, before: Before) -> Before:
     """What the unit hands on."""
-    maker = _maker(spec, before.shape)
-    return Before(shape_after(spec, before.shape), before.maker if maker is None else maker)
+    makes = _makes_channels(anywhere(spec), before.shape)
+    return Before(shape_after(spec, before.shape), spec.path if makes else before.maker)
+
+
+def anywhere(spec: UnitSpec) -> UnitSpec:
+    """The same for all places: what does not depend on the path is worked out once."""
+    return dataclasses.replace(spec, path="unit")
 
 
 @functools.lru_cache(maxsize=4096)
-def _maker(spec: UnitSpec, shape: Shape) -> str | None:
-    """The unit itself, where it makes the channels that it hands on."""
+def _makes_channels(spec: UnitSpec, shape: Shape) -> bool:
+    """Whether the unit makes the channels that it hands on."""
     graph = graph_of(spec, shape)
-    maker = graph.maker(graph.output)
-    return None if maker == graph.input else maker.unit
+    return graph.maker(graph.output) != graph.input
 
 
 def graph_of(spec: UnitSpec, shape: Shape) -> Graph:

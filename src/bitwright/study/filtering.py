@@ -34,6 +34,10 @@ class Judged:
 
 def filtered(run: Run) -> Filtered:
     """The declared space without what sensitivity filters out."""
+    left_out = run.parts.left_out
+    run.store.put("left_out", left_out)
+    if left_out:
+        run.watcher.left_out(left_out)
     if not run.config.sensitivity.enabled:
         return Filtered(run.parts.space)
     found = judged(run)

@@ -4,7 +4,6 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from bitwright.control.converge import winner
-from bitwright.quant.spec import Method
 from bitwright.records import Genome, Outcome
 from bitwright.seeds import derive
 from bitwright.space.joint import JointSpace
@@ -59,8 +58,7 @@ def _final(run: Run, finisher: "Finisher", space: JointSpace, chosen: Outcome) -
 
 
 def _finish_baseline(run: Run, finisher: "Finisher") -> None:
-    weight, activation = Method.parse("lsq:8"), Method.parse("lsq:8", "activation")
-    blueprint = run.parts.shop.task.baseline(weight, activation)
+    blueprint = run.parts.baseline
     if blueprint is None:
         return
     run.watcher.phase("baseline")

@@ -16,7 +16,6 @@ from bitwright.control.halving import Rungs
 from bitwright.errors import InfeasibleError, StoreError
 from bitwright.execute.base import Job
 from bitwright.execute.place import Place
-from bitwright.quant.spec import Method
 from bitwright.records import Outcome
 from bitwright.seeds import derive, generator
 from bitwright.study import parts
@@ -308,7 +307,7 @@ def _finals(found: Parts, pace: Pace, sample: _Sample, scratch: Path) -> Iterato
     what = f"{timed.steps:,} steps of {config.final.batch}, exported, tested, proved"
     yield Phase("winner", what, pace.steps(timed.steps).times(larger) + beside)
     macs = _baseline_macs(found)
-    if config.baseline and macs is not None:
+    if macs is not None:
         training = Span.about(timed.steps * larger * pace.step(macs))
         yield Phase("baseline", "the same for the 8-bit network", training + beside)
 
@@ -317,8 +316,7 @@ def _baseline_macs(found: Parts) -> int | None:
     from bitwright.measure.cost import costs
     from bitwright.space.joint import expand
 
-    methods = Method.parse("lsq:8"), Method.parse("lsq:8", "activation")
-    blueprint = found.shop.task.baseline(*methods)
+    blueprint = found.baseline
     return None if blueprint is None else costs(expand(blueprint))["macs"]
 
 

@@ -30,12 +30,14 @@ from bitwright.metrics import EVERYWHERE, METRICS
 from bitwright.quant.spec import ROLES, Method, Role
 from bitwright.seeds import derive
 from bitwright.space.joint import JointSpace, MethodSpace
+from bitwright.space.runnable import Runnable, runnable
 from bitwright.space.templates import stages_of
 from bitwright.study.settings import lookahead
 from bitwright.targets.base import TARGETS, Target
 
 if TYPE_CHECKING:
     from bitwright.quant.narrowing import Removed
+    from bitwright.records import Blueprint
     from bitwright.tasks.base import Task
     from bitwright.train.nursery import Nursery
     from bitwright.train.recipe import Recipe
@@ -44,17 +46,45 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
 class Parts:
-    """A study's parts in one process; `space` is the declared one, before any filter."""
+    """A study's parts in one process."""
 
     config: StudyConfig
     shop: "Shop"
     reward: Reward
-    space: JointSpace
+    runnable: Runnable
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What the target has no layers for, with the reasons: of the space, and the baseline."""
+        blueprint = self._baseline
+        reason = None if blueprint is None else self.shop.refusal(blueprint)
+        told = () if reason is None else (f"8-bit baseline: {reason}",)
+        return (*self.runnable.left_out, *told)
+
+    @property
+    def space(self) -> JointSpace:
+        """The space that the target runs, before any filter."""
+        return self.runnable.space
+
+    @property
+    def baseline(self) -> "Blueprint | None":
+        """The hand-made network to compare with, where the study wants one that the target runs."""
+        blueprint = self._baseline
+        return None if blueprint is None or self.shop.refusal(blueprint) else blueprint
+
+    @property
+    def _baseline(self) -> "Blueprint | None":
+        if not self.config.baseline:
+            return None
+        return self.shop.task.baseline(*(Method.parse("lsq:8", role) for role in ROLES))
 
     def narrowed(self, removed: "Removed") -> JointSpace:
         """The space without the methods that sensitivity filters out."""
         methods = dataclasses.replace(self.space.methods, removed=removed)
-        return _space(self.config, methods, self.shop.task)
+        space = self.space
+        return JointSpace(
+            space.stages, methods, input_shape=space.input_shape, classes=space.classes
+        )
 
     def controller(self, space: JointSpace) -> Controller:
         """The study's controller, which has learned nothing yet."""
@@ -206,8 +236,7 @@ def assemble(config: StudyConfig, name: str) -> Parts:
     """The parts of the study of that name; loads its data."""
     _check_evaluator(config)  # refused before the data is loaded
     shop = _shop(config, name)
-    space = _space(config, methods_of(config.quantization), shop.task)
-    return Parts(config, shop, reward_of(config), space)
+    return Parts(config, shop, reward_of(config), _runnable(config, shop.task))
 
 
 def _check_evaluator(config: StudyConfig) -> None:
@@ -220,18 +249,22 @@ def _check_evaluator(config: StudyConfig) -> None:
         )
 
 
-def declared_space(config: StudyConfig) -> JointSpace:
-    """The space as the study declares it, before any filter; loads its data, but no torch."""
-    return _space(config, methods_of(config.quantization), _task(config))
+def declared_space(config: StudyConfig) -> Runnable:
+    """The space that the study declares, without what its target has no layers for.
+
+    Loads its data, but no torch.
+    """
+    return _runnable(config, _task(config))
 
 
-def _space(config: StudyConfig, methods: MethodSpace, task: "Task") -> JointSpace:
-    return JointSpace(
+def _runnable(config: StudyConfig, task: "Task") -> Runnable:
+    declared = JointSpace(
         stages_of(config.space),
-        methods,
+        methods_of(config.quantization),
         input_shape=task.data.input.shape,
         classes=task.data.outputs,
     )
+    return runnable(declared, target_of(config).lacks)
 
 
 def _task(config: StudyConfig) -> "Task":

@@ -45,7 +45,7 @@ def read(store: Store | Snapshot, name: str) -> StudyView:
         baseline=entry_from_json(baseline) if baseline else None,
         pareto=pareto(outcomes),
         sensitivity=rows,
-        removed=removed_lines(rows),
+        removed=(*(store.get("left_out") or ()), *removed_lines(rows)),
         environment=tuple((store.get("environment") or {}).items()),
         settings=settings,
         initial_reward=config.reward.initial if config else 0.0,

@@ -33,6 +33,9 @@ class Watcher:
         "report".
         """
 
+    def left_out(self, lines: tuple[str, ...]) -> None:
+        """The target has no layers for these parts of the space, or for the baseline."""
+
     def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:
         """Sensitivity is known and the space narrowed."""
 

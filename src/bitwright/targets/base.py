@@ -28,9 +28,9 @@ class Runner(Protocol):
 class Target(abc.ABC):
     """A processor family. Holds no state between calls.
 
-    `supports` and `counted` are asked by the search, thousands of times and in processes without
-    the target's runtime: they import nothing heavy. `export` then `measure` run inside each trial,
-    on the very file that would be shipped.
+    `supports`, `lacks` and `counted` are asked by the search, thousands of times and in processes
+    without the target's runtime: they import nothing heavy. `export` then `measure` run inside each
+    trial, on the very file that would be shipped.
 
     `metrics` are the names of what `measure` gives, "latency_ms" and "file_bytes" among them; a
     name that `bitwright.metrics` does not know is a cost, shown as a plain number. Where
@@ -63,6 +63,15 @@ class Target(abc.ABC):
     @abc.abstractmethod
     def measure(self, path: Path) -> dict[str, Measurement]:
         """All of `metrics` of an exported file, by name."""
+
+    def lacks(self, graph: "Graph") -> str | None:
+        """The reason why the processor has no layer of such a kind; None where it has them all.
+
+        Methods are another matter (`supports`). Kinds of unit that need such a layer leave the
+        space before the search.
+        """
+        del graph
+        return None
 
     def counted(self, graph: "Graph") -> dict[str, float]:
         """Those of `metrics` that a network's graph alone decides; none unless the target says so.

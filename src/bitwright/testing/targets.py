@@ -20,7 +20,7 @@ from bitwright.export.integer import IntegerModel
 from bitwright.export.runtime import load
 from bitwright.quant.names import TRANSFORMS, refusal
 from bitwright.quant.spec import ROLES, Method, Role
-from bitwright.records import Measurement
+from bitwright.records import Blueprint, Measurement
 from bitwright.space.joint import expand
 from bitwright.targets.base import Target
 from bitwright.testing.integer_models import random_images, random_model
@@ -39,6 +39,15 @@ def answers_for_every_method(target: Target) -> None:
             )
             assert first == second, f"{method}: two answers to one question"
         assert next(_supported(target, role), None), f"it runs no method for {role}s at all"
+
+
+def says_what_it_lacks(target: Target) -> None:
+    """`lacks` gives None or a reason, the same each time; what it lacks, no network needs."""
+    weight, activation = next(_policies(target))
+    graph = expand(_small(weight, activation))
+    first, second = (target.lacks(graph) for _ in range(2))
+    assert first == second, "lacks gives two answers to one question"
+    assert first is None, f"it does not run a network of plain and residual convolutions: {first}"
 
 
 def says_what_it_is_called(target: Target) -> None:
@@ -103,6 +112,7 @@ def counts_what_it_measures(target: Target) -> None:
 
 CHECKS: Sequence[Callable[[Target], None]] = (
     answers_for_every_method,
+    says_what_it_lacks,
     says_what_it_is_called,
     ships_what_it_promises,
     keeps_the_metadata,
@@ -137,18 +147,21 @@ def _policies(target: Target) -> Iterator[tuple[Method, Method]]:
         yield weights[number % len(weights)], activations[number % len(activations)]
 
 
-@contextlib.contextmanager
-def _exported(
-    target: Target, weight: Method, activation: Method
-) -> Iterator[tuple[IntegerModel, Path]]:
-    """A small network with random weights, and the target's file of it."""
-    blueprint = blueprint_of(
+def _small(weight: Method, activation: Method) -> Blueprint:
+    return blueprint_of(
         {"name": "stem", "width": 8},
         {"name": "body", "kinds": "residual", "width": 8},
         weight=str(weight),
         activation=str(activation),
     )
-    model = random_model(expand(blueprint), np.random.default_rng(0))
+
+
+@contextlib.contextmanager
+def _exported(
+    target: Target, weight: Method, activation: Method
+) -> Iterator[tuple[IntegerModel, Path]]:
+    """A small network with random weights, and the target's file of it."""
+    model = random_model(expand(_small(weight, activation)), np.random.default_rng(0))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         target.export(model, path, {"study": "contract"})

@@ -139,6 +139,14 @@ class Shop:
         """What the exported file gives for each input, (N, outputs), as the target runs it."""
         return self.target.load(path, threads=self.threads).logits(part.inputs.cpu().numpy())
 
+    def refusal(self, blueprint: Blueprint) -> str | None:
+        """Why the target does not run the network; None where it does."""
+        for site, method in blueprint.policy:
+            reason = self.target.supports(method, site.role)
+            if reason is not None:
+                return f"{method}: {reason}"
+        return self.target.lacks(expand(blueprint))
+
     def costs(self, blueprint: Blueprint) -> dict[str, float]:
         """What the network costs, known before it is trained."""
         return self.counted(expand(blueprint))

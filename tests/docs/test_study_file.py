@@ -24,6 +24,7 @@ from bitwright.quant.transforms import TRANSFORMS
 from bitwright.space.templates import TEMPLATES, stages_of
 from bitwright.space.units import UNITS
 from bitwright.targets.base import TARGETS
+from bitwright.targets.base import make as make_target
 from bitwright.tasks.base import TASKS
 from bitwright.tasks.data.registry import sources
 from bitwright.testing.toy_space import ToySpace
@@ -204,7 +205,7 @@ def test_every_yaml_block_is_a_study(papers):
             assert all(kind in UNITS for kind in stage.kinds)
         Reward(config.reward.transform, config.reward.metrics, config.limits)
         make(config.search.controller, ToySpace(), config.search.options, seed=0)
-        target = TARGETS.get(config.target)()
+        target = make_target(config.target)
         for role in ("weight", "activation"):
             for method in config.quantization.methods(role):
                 assert method.transform in TRANSFORMS

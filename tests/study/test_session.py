@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -231,6 +231,39 @@ def test_what_the_target_has_no_layers_for_leaves_the_space_and_is_told(
     stages = [{"name": "stem"}, {"name": "body", "kinds": ["depthwise_separable"]}]
     with pytest.raises(TargetError, match="stage 'body' would be empty without what the target"):
         run(config(target="dense", space={"stages": stages}), tmp_path / "b")
+
+
+class Clocked(Counting):
+    """A processor whose clock a file tells, in MHz."""
+
+    name = "clocked"
+    argument = "a file with its clock in MHz"
+
+    def __init__(self, clock: str) -> None:
+        self.clock = clock
+
+    @classmethod
+    def of(cls, argument: str) -> Self:
+        return cls(Path(argument).read_text())
+
+    @property
+    def fingerprint(self) -> str:
+        return self.clock
+
+
+def test_a_study_does_not_go_on_with_a_target_that_was_described_anew(
+    config: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(TARGETS._entries, "clocked", Clocked)
+    clock = tmp_path / "clock.txt"
+    clock.write_text("100")
+    run(config(target=f"clocked:{clock}"), tmp_path / "study")
+    longer = config(target=f"clocked:{clock}", search__iterations=3)
+    clock.write_text("400")
+    with pytest.raises(ConfigError, match="was begun for another target than 'clocked:"):
+        run(longer, tmp_path / "study")
+    clock.write_text("100")
+    assert len(run(longer, tmp_path / "study").outcomes) == 6
 
 
 def test_a_hard_limit_refuses_candidates_before_training(config: Any, tmp_path: Path) -> None:

@@ -156,9 +156,9 @@ def _looked_at(text: str) -> "Glimpse":
 
 
 def _processor(text: str) -> str:
-    from bitwright.targets.base import TARGETS
+    from bitwright.targets.base import make
 
-    TARGETS.get(text)
+    make(text)
     return text
 
 

@@ -43,7 +43,7 @@ def study_schema() -> Schema:
     for part, key, words in (
         ("StudyConfig", "data", data),
         ("StudyConfig", "space", template),
-        ("StudyConfig", "target", _named(TARGETS)),
+        ("StudyConfig", "target", _named(TARGETS, own=r"^.+:.+$")),  # "npu:FILE" too
         ("DataConfig", "name", data),
         ("SpaceConfig", "template", template),
         ("SearchConfig", "controller", _named(CONTROLLERS)),
@@ -61,9 +61,9 @@ def study_schema() -> Schema:
     return {"$schema": DRAFT, **schema, "title": "A bitwright study"}
 
 
-def _named(names: Iterable[str]) -> Schema:
+def _named(names: Iterable[str], own: str = OWN) -> Schema:
     """A known name, offered by the editor, or one's own object."""
-    return {"anyOf": [{"enum": list(names)}, {"type": "string", "pattern": OWN}]}
+    return {"anyOf": [{"enum": list(names)}, {"type": "string", "pattern": own}]}
 
 
 def _method(role: Role) -> Schema:

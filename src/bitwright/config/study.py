@@ -33,7 +33,7 @@ class StudyConfig(Part):
     """What networks are trained for: a known name, or "module:Class"."""
 
     target: str = "onnxruntime-cpu"
-    """The processor to search for: a known name, or "module:Class"."""
+    """The processor to search for: a known name, some with ":FILE", or "module:Class"."""
 
     quantization: QuantizationConfig = QuantizationConfig()
     sensitivity: SensitivityConfig = SensitivityConfig()

@@ -33,7 +33,8 @@ from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.space.runnable import Runnable, runnable
 from bitwright.space.templates import stages_of
 from bitwright.study.settings import lookahead
-from bitwright.targets.base import TARGETS, Target
+from bitwright.targets.base import TARGETS, Target, kind_of
+from bitwright.targets.base import make as make_target
 
 if TYPE_CHECKING:
     from bitwright.quant.narrowing import Removed
@@ -285,12 +286,12 @@ def reward_of(config: StudyConfig) -> Reward:
 
 def _known_metrics(config: StudyConfig) -> frozenset[str]:
     """The names of all metrics that there are, those of the study's target included."""
-    return frozenset((*METRICS, *TARGETS.get(config.target).metrics))
+    return frozenset((*METRICS, *kind_of(config.target)[0].metrics))
 
 
 def _check_given(config: StudyConfig, asked: Iterable[str], place: str) -> None:
     """ConfigError for a metric that the study's target does not give."""
-    given = TARGETS.get(config.target).metrics
+    given = kind_of(config.target)[0].metrics
     for name in sorted(set(asked).difference(EVERYWHERE, given)):
         givers = [one for one in TARGETS if name in TARGETS.get(one).metrics]
         raise ConfigError(
@@ -313,7 +314,7 @@ def methods_of(quantization: QuantizationConfig) -> MethodSpace:
 
 def target_of(config: StudyConfig) -> Target:
     """The study's target; TargetError for a method that its processor does not run."""
-    target = TARGETS.get(config.target)()
+    target = make_target(config.target)
     quantization = config.quantization
     for role in ROLES:
         methods = dict.fromkeys(quantization.methods(role))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bitwright.config import StudyConfig
-from bitwright.errors import StoreError
+from bitwright.errors import ConfigError, StoreError
 from bitwright.report import html
 from bitwright.study import parts
 from bitwright.study.filtering import filtered, judged
@@ -120,12 +120,24 @@ def _prepared(config: StudyConfig, folder: Folder, store: Store, watcher: Watche
     watcher.phase("data", config.data.name)
     found = parts.assemble(config, folder.name)
     found.controller(found.space)
+    _check_target(found.shop.target.fingerprint, config, store, folder)
     made = Run(config, found, folder, store, watcher)
     check_teacher(made)
     store.put("settings", config.to_yaml())
     folder.settings.write_text(config.to_yaml(), encoding="utf-8")
     store.put("environment", parts.environment(found.shop, config.workers))
+    store.put("target", found.shop.target.fingerprint)
     return made
+
+
+def _check_target(fingerprint: str, config: StudyConfig, store: Store, folder: Folder) -> None:
+    """ConfigError where what was measured was measured on what is another target now."""
+    begun = bool(store.outcomes()) or store.get("sensitivity") is not None
+    if begun and fingerprint != (store.get("target") or ""):
+        raise ConfigError(
+            f"the study in '{folder.path}' was begun for another target than '{config.target}' is "
+            "now; put the old description back, or use another folder with --out"
+        )
 
 
 def _carry_out(run: Run) -> StudyView:

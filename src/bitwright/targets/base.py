@@ -3,11 +3,12 @@
 import abc
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from bitwright.errors import ConfigError
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
 from bitwright.registry import Registry, subclass_of
@@ -40,8 +41,27 @@ class Target(abc.ABC):
     """
 
     name: ClassVar[str]
+    argument: ClassVar[str | None] = None  # in words, where a study writes one: "npu:FILE"
     metrics: ClassVar[tuple[str, ...]] = ("latency_ms", "file_bytes")
     timed: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, argument: str) -> Self:
+        """The target that a study's argument describes; ConfigError for one that cannot be.
+
+        A path in it is relative to the working directory, as data and teachers are.
+        """
+        raise ConfigError(
+            f"target '{cls.name}' takes nothing after its name, got '{argument}'; leave it out"
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Names all that its answers depend on beside its class, such as a file's content.
+
+        A study does not go on with a target of another fingerprint.
+        """
+        return ""
 
     @abc.abstractmethod
     def supports(self, method: Method, role: Role) -> str | None:
@@ -87,3 +107,25 @@ TARGETS: Registry[type[Target]] = Registry(
     "target", group="bitwright.targets", form=subclass_of(Target)
 )
 TARGETS.register("onnxruntime-cpu", "bitwright.targets.onnxruntime_cpu:OnnxRuntimeCpu")
+
+
+def kind_of(name: str) -> tuple[type[Target], str | None]:
+    """The class of the target that a study names, and what follows the name's colon.
+
+    Such as "onnxruntime-cpu", "npu:FILE", "package.module:Class" and "package.module:Class:FILE".
+    """
+    head, colon, argument = name.partition(":")
+    if head not in TARGETS:
+        attribute, colon, argument = argument.partition(":")
+        head = f"{head}:{attribute}" if ":" in name else name
+    return TARGETS.get(head), argument if colon else None
+
+
+def make(name: str) -> Target:
+    """The target that a study names."""
+    kind, argument = kind_of(name)
+    if argument is not None:
+        return kind.of(argument)
+    if kind.argument is not None:
+        raise ConfigError(f"target '{name}' needs {kind.argument}: write it as '{name}:...'")
+    return kind()

@@ -9,6 +9,7 @@ Each check raises AssertionError with the law that was broken.
 
 import contextlib
 import itertools
+import pickle
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -51,8 +52,12 @@ def says_what_it_lacks(target: Target) -> None:
 
 
 def says_what_it_is_called(target: Target) -> None:
-    """It has a name."""
+    """It has a name, and tells itself from others of that name the same way each time."""
     assert isinstance(target.name, str) and target.name, "a target has a name"
+    assert isinstance(target.fingerprint, str), "a fingerprint is a text"
+    assert target.fingerprint == pickle.loads(pickle.dumps(target)).fingerprint, (
+        "a worker's target has another fingerprint"
+    )
 
 
 def ships_what_it_promises(target: Target) -> None:

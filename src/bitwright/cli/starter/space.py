@@ -11,7 +11,7 @@ from bitwright.quant.spec import Method, Role
 from bitwright.seeds import generator
 from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.space.templates import TEMPLATES, stages_of
-from bitwright.targets.base import TARGETS
+from bitwright.targets.base import make
 from bitwright.tasks.data.glimpse import Glimpse
 
 METHODS: dict[Role, tuple[str, ...]] = {
@@ -76,7 +76,7 @@ def fitting_space(data: Glimpse, target: str, packed_kb: float | None) -> Fittin
 
 def _run_by(target: str, role: Role) -> tuple[str, ...]:
     """The usual methods, without those that the processor refuses; ConfigError if none is left."""
-    processor = TARGETS.get(target)()
+    processor = make(target)
     reasons = {text: processor.supports(Method.parse(text, role), role) for text in METHODS[role]}
     left = tuple(text for text, reason in reasons.items() if reason is None)
     if not left:

@@ -107,6 +107,7 @@ TARGETS: Registry[type[Target]] = Registry(
     "target", group="bitwright.targets", form=subclass_of(Target)
 )
 TARGETS.register("onnxruntime-cpu", "bitwright.targets.onnxruntime_cpu:OnnxRuntimeCpu")
+TARGETS.register("npu", "bitwright.targets.npu.target:Npu")
 
 
 def kind_of(name: str) -> tuple[type[Target], str | None]:

@@ -1,0 +1,46 @@
+"""docs/targets.md tells of every key of an accelerator's file, and quotes a shipped one."""
+
+import re
+
+import pytest
+from pydantic import BaseModel
+
+from bitwright.targets.npu.accelerator import SHIPPED, Accelerator, Layer, Pair
+
+PAGE = "docs/targets.md"
+
+
+def keys(model: type[BaseModel], above: str = "") -> dict[str, object]:
+    """Every key by its dotted name, with its default; ... where it must be given."""
+    found: dict[str, object] = {}
+    for name, field in model.model_fields.items():
+        place, kind = f"{above}{name}", field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found |= keys(kind, f"{place}.")
+        else:
+            found[place] = ... if field.is_required() else field.default
+    return found
+
+
+def test_every_key_has_its_row_with_its_default(papers):
+    rows = papers[PAGE].text.partition("| key | default |")[2].partition("\n\n")[0]
+    told = dict(re.findall(r"^\| `([\w.]+)` \| (\S+) \|", rows, re.M))
+    expected = {**keys(Accelerator), **keys(Pair, "pairs.N.")}
+    assert told.keys() == expected.keys()
+    for key, default in expected.items():
+        assert told[key] == ("-" if default is ... else f"`{str(default).lower()}`"), key
+
+
+def test_every_layer_is_told(papers):
+    row = next(line for line in papers[PAGE].text.splitlines() if line.startswith("| `layers`"))
+    assert all(f"`{layer}`" in row for layer in Layer.__args__)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_accelerator_is_told(papers, name):
+    assert f"| `{name}` |" in papers[PAGE].text
+
+
+def test_the_quoted_file_is_the_shipped_one(papers):
+    (block,) = (block for block in papers[PAGE].blocks("text") if block.source)
+    assert block.text == (papers[PAGE].path.parents[1] / block.source).read_text(encoding="utf-8")

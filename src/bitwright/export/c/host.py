@@ -1,0 +1,148 @@
+"""Exported C at work on this machine: compiled with its compiler, called in this process.
+
+The kernels are compiled once per machine and kept; a network's own file is compiled when it comes.
+"""
+
+import ctypes
+import functools
+import hashlib
+import math
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+
+from bitwright import processor
+from bitwright.errors import TargetError
+from bitwright.export.c.folder import kernel_text, write_files
+from bitwright.export.c.model_source import write_model
+from bitwright.export.integer import Array, IntegerModel
+
+STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+FLAGS = (*STRICT, "-O2", "-march=native")
+COMPILERS = ("cc", "gcc", "clang")
+PATIENCE_S = 300.0
+_OBSERVER = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
+
+
+class HostModel:
+    """A network's C in this process: uint8 images (N, C, H, W) in, whole logits out.
+
+    The C works in one block of memory, so calls from several threads take turns. TargetError
+    without a compiler, or where it fails.
+    """
+
+    def __init__(self, model: IntegerModel, *, flags: Sequence[str] = FLAGS) -> None:
+        self._graph = model.graph
+        self._lock = threading.Lock()
+        source = write_model(model, {})
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            files = {"model.h": source.header, "model.c": source.code}
+            write_files(folder, files | {"bitwright.h": kernel_text("bitwright.h")})
+            objects = sorted(map(str, _compiled_kernels(tuple(flags)).glob("*.o")))
+            library = folder / "model.so"
+            options = (*flags, "-DMODEL_OBSERVED", "-fPIC", "-shared")
+            _compile(*options, str(folder / "model.c"), *objects, "-o", str(library))
+            self._library = ctypes.CDLL(str(library))
+        self._library.model_input.restype = ctypes.c_void_p
+        self._library.model_run.restype = ctypes.c_void_p
+        self._library.model_class.argtypes = (ctypes.c_void_p,)
+
+    def logits(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int32]:
+        """The logits (N, classes) in their steps (`model_source.logit_steps`)."""
+        count = math.prod(self._graph.output.shape)
+        found = np.empty((len(images), count), np.int32)
+        with self._lock:
+            for image, row in zip(images, found, strict=True):
+                row[:] = np.frombuffer(ctypes.string_at(self._run(image), 4 * count), np.int32)
+        return found
+
+    def predict(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+        """The class of each image, as `model_class` tells it: (N,)."""
+        with self._lock:
+            return np.array([self._library.model_class(self._run(image)) for image in images])
+
+    def trace(self, image: npt.NDArray[np.uint8]) -> dict[str, Array]:
+        """Every layer's output for one image (C, H, W), by name, as `reference.trace` gives it."""
+        nodes = self._graph.nodes
+        found: dict[str, Array] = {self._graph.input.name: image}
+
+        def observe(layer: int, values: int) -> None:
+            node = nodes[layer]
+            raw = node is nodes[-1] and node.activation is None
+            data = ctypes.string_at(values, math.prod(node.shape) * (4 if raw else 1))
+            found[node.name] = channels_first(data, node.shape, raw=raw)
+
+        observer = _OBSERVER(observe)
+        place = ctypes.c_void_p.in_dll(self._library, "model_observer")
+        with self._lock:
+            place.value = ctypes.cast(observer, ctypes.c_void_p).value
+            self._run(image)
+            place.value = None
+        return found
+
+    def _run(self, image: npt.NDArray[np.uint8]) -> int:
+        pixels = np.ascontiguousarray(np.moveaxis(image, 0, -1))
+        ctypes.memmove(self._library.model_input(), pixels.ctypes.data, pixels.size)
+        return int(self._library.model_run())
+
+
+def channels_first(data: bytes, shape: tuple[int, ...], *, raw: bool) -> Array:
+    """A layer's output out of the arena's bytes: codes (C, H, W) or (C,), or raw logits."""
+    if raw:
+        return np.frombuffer(data, np.int32).astype(np.int64)
+    codes = np.frombuffer(data, np.uint8)
+    return codes if len(shape) == 1 else np.moveaxis(codes.reshape(*shape[1:], shape[0]), -1, 0)
+
+
+@functools.cache
+def _compiled_kernels(flags: tuple[str, ...]) -> Path:
+    """The folder with all kernels compiled under these flags."""
+    names = sorted(
+        item.name for item in resources.files("bitwright.export.c").joinpath("kernels").iterdir()
+    )
+    texts = {name: kernel_text(name) for name in names if name.endswith((".c", ".h"))}
+    key = "".join([*texts, *texts.values(), *flags, processor.name()])
+    place = Path(platformdirs.user_cache_dir("bitwright"))
+    folder = place / f"c-kernels-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    if folder.is_dir():
+        return folder
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=place) as temporary:
+        made = Path(temporary) / "kernels"
+        write_files(made, texts)
+        for name in texts:
+            if name.endswith(".c"):
+                source = str(made / name)
+                _compile(*flags, "-fPIC", "-c", source, "-o", f"{source[:-2]}.o")
+        try:
+            made.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was quicker
+                raise
+    return folder
+
+
+def _compile(*arguments: str) -> None:
+    compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if compiler is None:
+        raise TargetError(
+            f"no C compiler found: none of {', '.join(COMPILERS)} is on the path; install one to "
+            "run exported C on this machine"
+        )
+    done = subprocess.run(
+        [compiler, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
+    if done.returncode:
+        raise TargetError(
+            f"{compiler} cannot compile the exported C: {done.stderr.strip()[-500:]}; "
+            "update it, or put another one on the path"
+        )

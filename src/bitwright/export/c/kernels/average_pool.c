@@ -1,0 +1,25 @@
+/* The mean of each window, or of a whole map: summed, then rescaled once. */
+#include "arithmetic.h"
+
+void bw_average_pool(const bw_pool *layer, const uint8_t *in, uint8_t *out)
+{
+    const uint32_t channels = layer->channels, row = layer->width * channels;
+    const int32_t zeros = layer->window_height * layer->window_width * layer->zero_point;
+    uint32_t y, x, channel, i, j;
+    for (y = 0; y < layer->out_height; y++) {
+        for (x = 0; x < layer->out_width; x++) {
+            const uint8_t *corner =
+                in + y * layer->window_height * row + x * layer->window_width * channels;
+            for (channel = 0; channel < channels; channel++) {
+                int32_t sum = -zeros;
+                for (i = 0; i < layer->window_height; i++) {
+                    const uint8_t *at = corner + i * row + channel;
+                    for (j = 0; j < layer->window_width; j++, at += channels) {
+                        sum += *at;
+                    }
+                }
+                *out++ = bw_code(sum, 0, &layer->rescale);
+            }
+        }
+    }
+}

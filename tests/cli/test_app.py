@@ -40,6 +40,10 @@ TOP = {
     "pareto",
 }
 
+MODEL = {
+    *("model", "target", "metrics", "latency_spread_ms", "context", "data", "tested", "policy"),
+}
+
 Call = Callable[..., tuple[str, str]]
 
 
@@ -322,6 +326,33 @@ def test_compare_shows_studies_side_by_side_and_writes_a_page(call: Call, write:
     found = json.loads(call("compare", "runs/study", "runs/other", "--json")[0])
     assert found["settings"] == {"search.seed": ["0", "1"]}
     assert "two studies or more" in call("compare", "study.yaml", code=2)[1]
+
+
+def test_models_are_measured_and_compared_on_one_target(call: Call, write: Any) -> None:
+    write()
+    call("search", "study.yaml", "--quiet")
+    out, _ = call("measure", "runs/study/model.onnx", "--data", "digits")
+    assert "Test accuracy" in out and "images tested now" in out
+    told = json.loads(call("measure", "runs/study/model.onnx", "--json")[0])
+    assert set(told) == MODEL
+    assert told["metrics"]["file_bytes"] == Path("runs/study/model.onnx").stat().st_size
+    Path("copy.onnx").write_bytes(Path("runs/study/model.onnx").read_bytes())
+    both = ("runs/study", "copy.onnx")
+    out, _ = call("compare", *both, "--data", "digits", "--out", "models.html")
+    assert "Measured on onnxruntime-cpu" in out and out.splitlines()[-1] == "models.html"
+    assert Path("models.html").stat().st_size > 100_000
+    found = json.loads(call("compare", *both, "--json")[0])
+    assert [set(model) for model in found["models"]] == [MODEL, MODEL] and found["notes"] == []
+    Path("runs/study/model.onnx").unlink()
+    assert "has handed over no network yet" in call("compare", *both, code=2)[1]
+    assert (
+        "--mean and --deviation go together" in call("measure", both[1], "--mean", "0", code=2)[1]
+    )
+    for option, value in (("--mean", "a"), ("--deviation", "0")):
+        words = {"--mean": "0", "--deviation": "1", option: value}
+        asked = [part for pair in words.items() for part in pair]
+        said = call("measure", both[1], "--data", "digits", *asked, code=2)[1]
+        assert f"{option} '{value}': give numbers" in said
 
 
 def test_the_program_says_what_it_is(call: Call) -> None:

@@ -30,6 +30,15 @@ def test_study_files_and_folders_on_the_way_to_them() -> None:
     assert completion.study_files("nowhere/x") == []
 
 
+def test_model_files_and_what_can_be_compared() -> None:
+    Path("runs/one/model.onnx").touch()
+    assert completion.model_files("runs/one/") == ["runs/one/model.onnx"]
+    assert completion.comparable_files("runs/one/") == [
+        "runs/one/model.onnx",
+        "runs/one/study.yaml",
+    ]
+
+
 def test_known_names_and_for_data_what_lies_there() -> None:
     assert completion.data_sets("fash") == ["fashion-mnist"]
     assert completion.data_sets("fac") == ["faces.npz"]

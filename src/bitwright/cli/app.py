@@ -8,6 +8,7 @@ from bitwright._version import __version__
 from bitwright.cli import data
 from bitwright.cli.compare import compare
 from bitwright.cli.init import init
+from bitwright.cli.measure import measure
 from bitwright.cli.options import INTERRUPTED
 from bitwright.cli.pause import pause
 from bitwright.cli.schema import schema
@@ -25,7 +26,7 @@ app = typer.Typer(
     help="Searches a network's structure and the quantization of every part of it together.",
     pretty_exceptions_enable=False,
 )
-for command in (init, search, pause, show, compare, report, space, sensitivity, schema):
+for command in (init, search, pause, show, compare, measure, report, space, sensitivity, schema):
     app.command()(command)
 app.add_typer(data.app, name="data")
 

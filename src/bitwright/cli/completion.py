@@ -21,6 +21,16 @@ def study_files(incomplete: str) -> list[str]:
     return _paths(incomplete, lambda path: path.suffix in SUFFIXES)
 
 
+def model_files(incomplete: str) -> list[str]:
+    """Model files, and folders on the way."""
+    return _paths(incomplete, lambda path: path.suffix == ".onnx")
+
+
+def comparable_files(incomplete: str) -> list[str]:
+    """Study files, model files, and folders."""
+    return _paths(incomplete, lambda path: path.suffix in (*SUFFIXES, ".onnx"))
+
+
 def data_sets(incomplete: str) -> list[str]:
     """Known data sets; where none fits, folders and .npz files."""
     known = KNOWN_DATA(incomplete)

@@ -50,6 +50,17 @@ def read(path: Path | str) -> IntegerModel:
         ) from error
 
 
+def metadata(path: Path | str) -> dict[str, str] | None:
+    """What a file of ours says of itself; None for a model of another program.
+
+    TargetError for what is no model file.
+    """
+    proto = _parsed(path)
+    if proto.producer_name != PRODUCER:
+        return None
+    return {item.key: item.value for item in proto.metadata_props}
+
+
 def _parsed(path: Path | str) -> onnx.ModelProto:
     if not Path(path).is_file():
         raise TargetError(f"there is no model file '{path}'; name a study's .onnx file")

@@ -32,7 +32,7 @@ def open_session(path: Path | str, *, threads: int = 1) -> "onnxruntime.Inferenc
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong is raised, and told once
     if not processor.sums_int8_exactly():
         # Takes int8 weights as uint8, exact everywhere: 1.3 times slower where it is not needed.
         options.add_session_config_entry("session.x64quantprecision", "1")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bitwright import processor
-from bitwright.export.names import INPUT
+from bitwright.errors import TargetError
 from bitwright.records import Measurement
 
 NS_PER_MS = 1e6
@@ -24,29 +24,36 @@ def latency(
 ) -> Measurement:
     """The median time of one inference in ms, batch 1, one thread; the image is random pixels.
 
-    Runs until `budget_s` is spent, at least `least_runs` times. `clock` gives nanoseconds. Nothing
+    Of any ONNX model with one input; of one that fixes another batch, the time of that batch. Runs
+    until `budget_s` is spent, at least `least_runs` times. `clock` gives nanoseconds. Nothing
     else should run meanwhile: the meter cannot tell its own time from a neighbour's.
     """
     import onnxruntime
 
-    from bitwright.export.runtime import open_session
+    from bitwright.export.image_model import random_input
+    from bitwright.export.runtime import open_session, run_errors
 
     session = open_session(path, threads=1)
-    shape = session.get_inputs()[0].shape[1:]
-    feed = {INPUT: np.random.default_rng(0).integers(0, 256, (1, *shape), np.uint8)}
+    feed = random_input(session, path)
+    (batch,) = (len(values) for values in feed.values())
 
     def infer() -> None:
         session.run(None, feed)
 
-    for _ in range(warmup_runs):
-        infer()
+    try:
+        for _ in range(warmup_runs):
+            infer()
+    except run_errors() as error:
+        raise TargetError(
+            f"'{path}' fails on an image: {error}; mend the model where it was made"
+        ) from error
     times = time_calls(infer, clock=clock, budget_s=budget_s, least_runs=least_runs)
     context = (
         ("runtime", "onnxruntime"),
         ("version", onnxruntime.__version__),
         ("processor", processor.name()),
         ("threads", "1"),
-        ("batch", "1"),
+        ("batch", str(batch)),
         ("runs", str(len(times))),
     )
     return summarise(times, context)

@@ -15,6 +15,7 @@ from bitwright.report.tables import framed
 from bitwright.study.view import StudyView
 
 FOUND = "found"
+TEXTS = frozenset({"settings", "how"})  # sheets whose cells are not numbers
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,7 +65,9 @@ def sheets(comparison: Comparison) -> tuple[Sheet, ...]:
 
 def terminal(comparison: Comparison) -> RenderableType:
     """All tables, one below the other, and what may not be compared."""
-    parts: list[RenderableType] = [_framed(sheet) for sheet in sheets(comparison) if sheet.rows]
+    parts: list[RenderableType] = [
+        framed_sheet(sheet) for sheet in sheets(comparison) if sheet.rows
+    ]
     parts += [Text(note, style="yellow") for note in comparison.notes]
     return Group(*parts)
 
@@ -125,12 +128,13 @@ def _share(value: float | None) -> str:
     return MISSING if value is None else f"{value:.3f}"
 
 
-def _framed(sheet: Sheet) -> RenderableType:
+def framed_sheet(sheet: Sheet) -> RenderableType:
+    """The sheet as a table for the terminal; texts to the left, numbers to the right."""
     table = framed(sheet.title)
     table.caption = sheet.note or None
     table.add_column("")
     for label in sheet.header[1:]:
-        table.add_column(Text(label), justify="left" if sheet.name == "settings" else "right")
+        table.add_column(Text(label), justify="left" if sheet.name in TEXTS else "right")
     for row in sheet.rows:
         table.add_row(*map(Text, row))
     return table

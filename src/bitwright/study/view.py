@@ -80,6 +80,23 @@ def fields_of(measured: Mapping[str, Measurement]) -> dict[str, Any]:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ModelView:
+    """One model file as a target measured it.
+
+    `context` says how: runtime, processor, threads. `data` names what its accuracies are of, None
+    where none is known; `tested` counts the images that it was tested on now, None where the
+    accuracies are what the file says of itself.
+    """
+
+    path: str
+    target: str
+    entry: Entry
+    context: tuple[tuple[str, str], ...] = ()
+    data: str | None = None
+    tested: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class TeacherEntry:
     """Whom a study's networks learned from: its own teacher ("study"), or a file.
 

@@ -82,7 +82,7 @@ class Target(abc.ABC):
 
     @abc.abstractmethod
     def measure(self, path: Path) -> dict[str, Measurement]:
-        """All of `metrics` of an exported file, by name."""
+        """All of `metrics` of an exported file, by name; TargetError for one it cannot take."""
 
     def lacks(self, graph: "Graph") -> str | None:
         """The reason why the processor has no layer of such a kind; None where it has them all.

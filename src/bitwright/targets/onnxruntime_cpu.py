@@ -57,7 +57,7 @@ class OnnxRuntimeCpu(Target):
         write(model, path, metadata)
 
     def measure(self, path: Path) -> dict[str, Measurement]:
-        """latency_ms (batch 1, one thread) and file_bytes."""
+        """latency_ms (batch 1, one thread) and file_bytes, of any ONNX file with one input."""
         from bitwright.measure.latency import latency
 
         size = Measurement(float(path.stat().st_size))

@@ -1,10 +1,11 @@
-"""docs/targets.md tells of every key of an accelerator's file, and quotes a shipped one."""
+"""docs/targets.md tells of every target, its metrics, and every key of an accelerator's file."""
 
 import re
 
 import pytest
 from pydantic import BaseModel
 
+from bitwright.targets.base import TARGETS
 from bitwright.targets.npu.accelerator import SHIPPED, Accelerator, Layer, Pair
 
 PAGE = "docs/targets.md"
@@ -20,6 +21,16 @@ def keys(model: type[BaseModel], above: str = "") -> dict[str, object]:
         else:
             found[place] = ... if field.is_required() else field.default
     return found
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_target_and_its_metrics_are_told(papers, name):
+    section = papers[PAGE].section("## What a target decides")
+    rows = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", section, re.M))
+    told = f"`{name}:FILE`" if TARGETS.get(name).argument else f"`{name}`"
+    for metric in TARGETS.get(name).metrics:
+        assert rows[metric] == "all" or told in rows[metric], metric
+    assert re.search(rf"^## .*{told}", papers[PAGE].text, re.M)
 
 
 def test_every_key_has_its_row_with_its_default(papers):

@@ -13,4 +13,4 @@ def space(study: Study, set_: Overrides = None) -> None:
     console, found = Console(), declared_space(read(study, set_))
     console.print(tree(found.space, study.stem))
     for line in found.left_out:
-        console.print(f"left out: {line}", markup=False, highlight=False)
+        console.print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)

@@ -6,11 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bitwright.config import StageConfig
+from bitwright.control.operators import sample
 from bitwright.errors import ConfigError, TargetError
 from bitwright.graph import Graph
 from bitwright.quant.names import TRANSFORMS, refusal
 from bitwright.quant.spec import ROLES, Method, Role
-from bitwright.space.joint import expand
+from bitwright.space.joint import JointSpace, MethodSpace, expand
+from bitwright.space.runnable import runnable
 from bitwright.study.session import run, search, view
 from bitwright.targets.base import TARGETS, make
 from bitwright.targets.npu.accelerator import SHIPPED, Accelerator
@@ -177,3 +180,52 @@ def test_unsupported_methods_kinds_and_changed_files_are_refused(
     solid.write_text(SOLID.replace("16", "32"))
     with pytest.raises(ConfigError, match="begun for another target"):
         search(tmp_path / "study")
+
+
+EXACT = """\
+name: exact
+clock_mhz: 100
+layers: [conv, linear, add, max_pool, global_average_pool]
+widen: false
+pairs:
+  - {weights: 4, activations: 8, macs_per_cycle: 16, mac_pj: 0.2}
+  - {weights: 4, activations: 4, macs_per_cycle: 32, mac_pj: 0.2}
+  - {weights: 2, activations: 8, macs_per_cycle: 16, mac_pj: 0.2}
+  - {weights: 2, activations: 4, macs_per_cycle: 16, mac_pj: 0.2}
+depthwise_utilization: 1
+vector: {ops_per_cycle: 4, op_pj: 0.1}
+on_chip: {bytes: 1000, byte_pj: 1}
+off_chip: {bytes_per_cycle: 2, byte_pj: 100}
+"""
+
+
+@pytest.mark.parametrize("name", [*SHIPPED, "exact"])
+def test_no_candidate_is_proposed_that_it_cannot_run(name: str) -> None:
+    """Whatever a space holds, once what the accelerator lacks and refuses has left it."""
+    text = Accelerator.from_text(EXACT, source="exact") if name == "exact" else None
+    target = Npu(text or Accelerator.named(name))
+    methods = {
+        role: tuple(
+            method
+            for method in (Method.parse(f"{kind}:{bits}", role) for bits in range(1, 9))
+            if target.supports(method, role) is None
+        )
+        for role, kind in (("weight", "lsq"), ("activation", "uniform"))
+    }
+    body = {
+        "name": "body",
+        "kinds": ["conv", "depthwise_separable", "inverted_bottleneck", "residual", "max_pool"],
+        "depth": [1, 2],
+        "width": [8, 16],
+        "stride": [1, 2],
+        "squeeze_excite": [False, True],
+    }
+    stages = tuple(StageConfig.model_validate(one) for one in ({"name": "stem"}, body))
+    offered = MethodSpace(methods["weight"], methods["activation"])
+    space = JointSpace(stages, offered, input_shape=(1, 8, 8), classes=10)
+    space = runnable(space, target.lacks).space
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        graph = expand(space.decode(sample(space, rng)))
+        assert target.lacks(graph) is None
+        assert all(value > 0 for value in target.counted(graph).values())

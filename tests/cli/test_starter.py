@@ -16,6 +16,7 @@ from bitwright.control.base import CONTROLLERS, make
 from bitwright.control.reward import Reward
 from bitwright.errors import ConfigError
 from bitwright.measure.survey import survey
+from bitwright.metrics import EVERYWHERE
 from bitwright.seeds import generator
 from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.space.templates import stages_of
@@ -26,6 +27,8 @@ from bitwright.tasks.data.glimpse import Glimpse
 CHECK = jsonschema.Draft202012Validator(study_schema())
 LIMIT = st.none() | st.floats(1e-6, 1e6) | st.integers(1, 500).map(float)
 NAMES = st.sampled_from(["digits", "my photos/", "a: b", "#x.npz", "m.y:load", "'", "on", "1e3"])
+PROCESSORS = [name for name in TARGETS if TARGETS.get(name).argument is None]
+PROCESSORS += ["npu:edge-8-4", "npu:int8"]
 
 
 @st.composite
@@ -34,7 +37,7 @@ def answers(draw: st.DrawFn) -> Answers:
     shape = (draw(st.sampled_from((1, 3, 4))), draw(side), draw(side))
     images = draw(st.integers(2, 2_000_000))
     data = Glimpse(draw(NAMES), shape, draw(st.integers(1, 1000)), images)
-    target = draw(st.sampled_from([n for n in TARGETS if TARGETS.get(n).argument is None]))
+    target = draw(st.sampled_from(PROCESSORS))
     return Answers(data, target, draw(LIMIT), draw(LIMIT), draw(st.floats(1e-3, 1e5)))
 
 
@@ -66,6 +69,9 @@ def test_the_file_says_what_was_answered_and_can_be_searched(given_answers):
     controller = make(config.search.controller, space, config.search.options, seed=0)
     assert controller.batch == BATCH
     Reward(config.reward.transform, config.reward.metrics, config.limits)
+    own = set(make_target(config.target).metrics) - set(EVERYWHERE)
+    assert ("the target gives" in text) == bool(own)
+    assert all(name in text for name in own)
     target = make_target(config.target)
     for method in config.quantization.methods("weight"):
         assert target.supports(method, "weight") is None

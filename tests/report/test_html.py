@@ -9,7 +9,7 @@ import pytest
 from bitwright.control.converge import iteration_rewards
 from bitwright.errors import StoreError
 from bitwright.quant.spec import Method, Site
-from bitwright.records import UnitSpec
+from bitwright.records import Measurement, UnitSpec
 from bitwright.report import heatmap, network, progress, tradeoff
 from bitwright.report.html import render, write
 
@@ -56,6 +56,16 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def page(view) -> Page:
     return Page(render(view))
+
+
+def test_the_metrics_of_a_target_stand_in_every_trials_row(view):
+    first, *rest = view.outcomes
+    metrics = (*first.metrics, ("energy_uj", Measurement(0.125)))
+    changed = dataclasses.replace(first, metrics=metrics)
+    page = render(dataclasses.replace(view, outcomes=(changed, *rest)))
+    trials = page.partition('id="trials"')[2]
+    assert "Energy (µJ)" in trials and "0.125" in trials
+    assert "tradeoff-energy-uj" in page
 
 
 def test_every_part_is_there_and_the_page_is_balanced(page):

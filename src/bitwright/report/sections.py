@@ -7,13 +7,16 @@ from bitwright.metrics import (
     ACCURACY,
     BITOPS,
     COSTS,
+    EVERYWHERE,
     LATENCY,
     MACS,
     MISSING,
     PACKED,
     PLUS_MINUS,
     TEST_ACCURACY,
+    Metric,
     compared,
+    known,
 )
 from bitwright.quant.spec import ROLES, Method
 from bitwright.records import Outcome, UnitSpec
@@ -240,11 +243,12 @@ def trials(view: StudyView) -> str:
     screened = any(outcome.estimate for outcome in view.outcomes)
     header = ["Trial", "Iteration", *(("Epochs", "Goes on from") if staged else ())]
     header += ["State", "Reward", *((f"Estimated accuracy ({ACCURACY.unit})",) if screened else ())]
-    header += [f"{metric.title} ({metric.unit})" for metric in _LISTED]
+    listed = _listed(view.outcomes)
+    header += [f"{metric.title} ({metric.unit})" for metric in listed]
     header += ["Seconds", "Structure and bits, or the reason"]
     rows = []
     for outcome in view.outcomes:
-        number, iteration, state, reward, *rest = _trial_row(outcome, best, on_front)
+        number, iteration, state, reward, *rest = _trial_row(outcome, listed, best, on_front)
         stage = _stage_cells(outcome) if staged else ()
         guess = (_estimate_cell(outcome),) if screened else ()
         rows.append([number, iteration, *stage, state, reward, *guess, *rest])
@@ -254,6 +258,12 @@ def trials(view: StudyView) -> str:
         "w weights, a activations. A filled diamond marks the Pareto set, a star the best reward."
     )
     return markup.paragraph(reading, "note") + markup.table(header, rows, "numbers trials")
+
+
+def _listed(outcomes: Iterable[Outcome]) -> tuple[Metric, ...]:
+    """The metrics of every trial's row: the usual ones, and those of the study's target."""
+    measured = dict.fromkeys(name for outcome in outcomes for name, _ in outcome.metrics)
+    return (*_LISTED, *(known(name) for name in measured if name not in EVERYWHERE))
 
 
 def _stage_cells(outcome: Outcome) -> list[str]:
@@ -269,13 +279,15 @@ def _estimate_cell(outcome: Outcome) -> str:
     return f"{mean:.2f} {PLUS_MINUS} {spread:.2f}"
 
 
-def _trial_row(outcome: Outcome, best: int | None, on_front: set[int | None]) -> list[str]:
+def _trial_row(
+    outcome: Outcome, listed: Iterable[Metric], best: int | None, on_front: set[int | None]
+) -> list[str]:
     marks = ("\N{BLACK STAR}" if outcome.number == best else "") + (
         "\N{BLACK DIAMOND}" if outcome.number in on_front else ""
     )
     figures = [
         metric.show(outcome.metric(metric.name)).removesuffix(f" {metric.unit}")
-        for metric in _LISTED
+        for metric in listed
     ]
     seconds = sum(part for _, part in outcome.seconds)
     return [

@@ -9,6 +9,8 @@ from bitwright.cli.starter.answers import Answers, is_small
 from bitwright.cli.starter.budget import BATCH, Budget, budget
 from bitwright.cli.starter.space import FittingSpace, fitting_space
 from bitwright.config import StudyConfig
+from bitwright.metrics import EVERYWHERE
+from bitwright.targets.base import kind_of
 from bitwright.tasks.data.glimpse import Glimpse
 
 FEW_IMAGES = 2000  # so few need a larger part held out, for a judgement that means something
@@ -132,6 +134,9 @@ def _reward(answers: Answers, space: FittingSpace) -> str:
     limits = {"packed_bytes": answers.packed_limit, "latency_ms": answers.latency_ms}
     if answers.latency_ms is not None:
         text += f"    latency_ms: {{weight: 0.02, reference: {_number(answers.latency_ms)}}}\n"
+    own = [name for name in kind_of(answers.target)[0].metrics if name not in EVERYWHERE]
+    if own:
+        text += f"    # the target gives {', '.join(own)} too\n"
     told = ", ".join(f"{name}: {_number(at)}" for name, at in limits.items() if at is not None)
     return text + f"\nlimits: {{{told}}} # no candidate may exceed them\n"
 

@@ -14,14 +14,14 @@ from onnx import TensorProto, helper
 from bitwright.config import StageConfig
 from bitwright.errors import ExportError, InvalidGenome, TargetError
 from bitwright.export import onnx_file, reference
-from bitwright.export.integer import Grid, IntegerModel
+from bitwright.export.integer import IntegerModel
 from bitwright.export.onnx_layers import LAYERS_KEY
 from bitwright.export.onnx_reader import read
 from bitwright.graph import Graph, GraphBuilder
 from bitwright.quant.names import TRANSFORMS, refusal
 from bitwright.quant.spec import Method, Role
 from bitwright.space.joint import JointSpace, MethodSpace, expand
-from bitwright.testing.integer_models import random_images, random_model
+from bitwright.testing.integer_models import assert_same_model, random_images, random_model
 from bitwright.testing.networks import blueprint_of
 
 PIXELS = Method("uniform", 8, per_channel=False)
@@ -58,59 +58,19 @@ def round_trip(model: IntegerModel, path: Path) -> IntegerModel:
     return read(path)
 
 
-def assert_same(wanted: IntegerModel, found: IntegerModel) -> None:
-    assert found.graph == wanted.graph
-    for want, got in zip(wanted.layers, found.layers, strict=True):
-        assert got.node == want.node
-        assert_same_grid(want.output, got.output)
-        for a, b in zip(want.rescales, got.rescales, strict=True):
-            assert_same_array(a.multiplier, b.multiplier)
-            assert_same_array(a.shift, b.shift)
-        assert (want.codes is None) == (got.codes is None)
-        if want.codes is None:
-            continue
-        assert_same_array(want.kernel.codes, got.kernel.codes)
-        assert_same_array(want.kernel.bias, got.kernel.bias)
-        used = want.kernel.codes.reshape(len(want.kernel.codes), -1)
-        assert_same_grid(want.kernel.grid, got.kernel.grid, used)
-
-
-def assert_same_grid(want: Grid | None, got: Grid | None, used: Any = None) -> None:
-    assert (want is None) == (got is None)
-    if want is None or got is None:
-        return
-    assert (got.bits, got.low, got.high) == (want.bits, want.low, want.high)
-    assert_same_array(want.scale, got.scale)
-    assert_same_array(want.zero_point, got.zero_point)
-    assert (want.levels is None) == (got.levels is None)
-    if want.levels is None or got.levels is None:
-        return
-    assert got.levels.shape == want.levels.shape
-    if used is None or want.levels.ndim == 1:
-        assert_same_array(want.levels, got.levels)
-        return
-    for codes, all_of_them, read_back in zip(used, want.levels, got.levels, strict=True):
-        assert set(codes) <= set(read_back) <= set(all_of_them)
-
-
-def assert_same_array(want: Any, got: Any) -> None:
-    assert np.asarray(got).dtype == np.asarray(want).dtype
-    assert np.array_equal(got, want) and np.shape(got) == np.shape(want)
-
-
 @pytest.mark.parametrize("weight", methods("weight"), ids=str)
 def test_every_method_comes_back(weight: Method, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     activations = methods("activation")
     activation = activations[methods("weight").index(weight) % len(activations)]
     model = random_model(network(weight, activation), rng)
-    assert_same(model, round_trip(model, tmp_path / "m.onnx"))
+    assert_same_model(model, round_trip(model, tmp_path / "m.onnx"))
 
 
 @pytest.mark.parametrize("activation", methods("activation"), ids=str)
 def test_every_activation_comes_back(activation: Method, tmp_path: Path) -> None:
     model = random_model(network(Method.parse("lsq:4"), activation), np.random.default_rng(1))
-    assert_same(model, round_trip(model, tmp_path / "m.onnx"))
+    assert_same_model(model, round_trip(model, tmp_path / "m.onnx"))
 
 
 KINDS = ("conv", "depthwise_separable", "inverted_bottleneck", "residual", "identity")
@@ -150,7 +110,7 @@ def test_every_network_comes_back(data: st.DataObject, seed: int, tmp_path: Path
         found = round_trip(model, tmp_path / "m.onnx")
     except ExportError:  # a mean next to a dead layer, which cannot be written
         return
-    assert_same(model, found)
+    assert_same_model(model, found)
     images = random_images(graph, 2, np.random.default_rng(seed))
     assert np.array_equal(reference.run(found, images), reference.run(model, images))
 

@@ -41,6 +41,52 @@ def random_model(graph: Graph, rng: np.random.Generator) -> IntegerModel:
     return IntegerModel(graph, tuple(layers))
 
 
+def assert_same_model(wanted: IntegerModel, found: IntegerModel) -> None:
+    """AssertionError where a number of a model that was read back differs from what was written.
+
+    Levels of single channels are compared as far as weights use them (`export.onnx_reader`).
+    """
+    assert found.graph == wanted.graph, "the layers differ"
+    for want, got in zip(wanted.layers, found.layers, strict=True):
+        name = want.node.name
+        _assert_same_grid(f"{name}: output", want.output, got.output)
+        for a, b in zip(want.rescales, got.rescales, strict=True):
+            _assert_equal(f"{name}: multiplier", a.multiplier, b.multiplier)
+            _assert_equal(f"{name}: shift", a.shift, b.shift)
+        assert (want.codes is None) == (got.codes is None), f"{name}: weights"
+        if want.codes is None:
+            continue
+        _assert_equal(f"{name}: codes", want.kernel.codes, got.kernel.codes)
+        _assert_equal(f"{name}: bias", want.kernel.bias, got.kernel.bias)
+        rows = want.kernel.codes.reshape(len(want.kernel.codes), -1)
+        _assert_same_grid(f"{name}: weights", want.kernel.grid, got.kernel.grid, rows)
+
+
+def _assert_same_grid(
+    place: str, want: Grid | None, got: Grid | None, rows: npt.NDArray[np.int8] | None = None
+) -> None:
+    assert (want is None) == (got is None), place
+    if want is None or got is None:
+        return
+    assert (got.bits, got.low, got.high) == (want.bits, want.low, want.high), place
+    _assert_equal(f"{place}: scale", want.scale, got.scale)
+    _assert_equal(f"{place}: zero point", want.zero_point, got.zero_point)
+    assert (want.levels is None) == (got.levels is None), f"{place}: levels"
+    if want.levels is None or got.levels is None:
+        return
+    if rows is None or want.levels.ndim == 1:
+        _assert_equal(f"{place}: levels", want.levels, got.levels)
+        return
+    assert got.levels.shape == want.levels.shape, f"{place}: levels"
+    for codes, declared, there in zip(rows, want.levels, got.levels, strict=True):
+        assert set(codes) <= set(there) <= set(declared), f"{place}: levels"
+
+
+def _assert_equal(place: str, want: npt.NDArray[Any], got: npt.NDArray[Any]) -> None:
+    assert np.asarray(got).dtype == np.asarray(want).dtype, place
+    assert np.shape(got) == np.shape(want) and np.array_equal(got, want), place
+
+
 def _layer(
     model: IntegerModel, node: Node, inputs: list[npt.NDArray[Any]], rng: np.random.Generator
 ) -> Layer:

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from bitwright.study.store import Store
+from bitwright.targets.base import TARGETS
 
 ROOT = Path(__file__).parents[1]
 PLUGIN = ROOT / "examples/plugin"
@@ -127,7 +128,8 @@ def test_a_broken_distribution_is_named_in_one_line(tmp_path: Path) -> None:
     for target, said in {
         "broken": "target 'broken' of broken-parts 2.0 cannot be loaded: ModuleNotFoundError: "
         "No module named 'a_library_that_nobody_has'; update or uninstall that distribution",
-        "brokn": "unknown target 'brokn'; did you mean 'broken'? known: onnxruntime-cpu, broken",
+        "brokn": "unknown target 'brokn'; did you mean 'broken'? known: "
+        f"{', '.join((*TARGETS, 'broken'))}",
     }.items():
         command = ["bitwright", "search", "study.yaml", "--set", f"target={target}"]
         done = run(command, tmp_path, PYTHONPATH=in_front(tmp_path / "site"))

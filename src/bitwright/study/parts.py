@@ -293,11 +293,19 @@ def _check_given(config: StudyConfig, asked: Iterable[str], place: str) -> None:
     """ConfigError for a metric that the study's target does not give."""
     given = kind_of(config.target)[0].metrics
     for name in sorted(set(asked).difference(EVERYWHERE, given)):
-        givers = [one for one in TARGETS if name in TARGETS.get(one).metrics]
+        givers = [one for one in TARGETS if name in _metrics_of(one)]
         raise ConfigError(
             f"[{place}] '{name}' is not measured on target '{config.target}', which gives "
             f"{', '.join(given)}; '{name}' is measured on: {', '.join(givers) or 'no known target'}"
         )
+
+
+def _metrics_of(target: str) -> tuple[str, ...]:
+    """What a known target gives; nothing where it cannot be loaded: nobody asked for it."""
+    try:
+        return TARGETS.get(target).metrics
+    except ConfigError:
+        return ()
 
 
 def methods_of(quantization: QuantizationConfig) -> MethodSpace:

@@ -101,6 +101,10 @@ bench-qat-accuracy: setup ## Measure the fast path's accuracy: half an hour on o
 	$(BIN)/bitwright data fetch cifar10
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/qat_accuracy.py
 
+.PHONY: bench-precision
+bench-precision: setup ## Time training steps in bfloat16 against float32: two minutes on one core
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/precision.py
+
 bench-latency: setup ## Time exported files against float32: a minute on one core
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/latency.py
 

@@ -67,7 +67,7 @@ def stepping(net: nn.Module, images: torch.Tensor, labels: torch.Tensor, bits: s
 
     def step() -> None:
         optimizer.zero_grad()
-        with precision(bits, images.device, depthwise=False):
+        with precision(bits, images.device):
             logits = net(images)
         torch.autograd.backward(nn.functional.cross_entropy(logits, labels))
         optimizer.step()
@@ -228,7 +228,7 @@ def summary(times: dict[str, list[float]]) -> dict[str, object]:
 
 def candidates_train_in() -> str:
     """What `train.precision: auto` means on this machine."""
-    with precision("auto", torch.device("cpu"), depthwise=False):
+    with precision("auto", torch.device("cpu")):
         return "bfloat16" if torch.is_autocast_enabled("cpu") else "float32"
 
 

@@ -390,3 +390,23 @@ def test_the_state_dict_makes_a_twin() -> None:
     twin.load_state_dict(net.state_dict())
     with torch.no_grad():
         assert torch.equal(twin.eval()(images()), net(images()))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "computes_in"),
+    [(3, 1, torch.bfloat16), (3, 2, torch.float32), (5, 1, torch.float32)],
+)
+def test_depthwise_convolutions_that_bfloat16_slows_down_stay_in_float32(
+    kernel: int, stride: int, computes_in: torch.dtype
+) -> None:
+    unit = {"kinds": "depthwise_separable", "width": 6, "kernel": kernel, "stride": stride}
+    net = network(unit, "lsq:4", "lsq:8")
+    depthwise, pointwise = net.layer("unit/0/depthwise"), net.layer("unit/0/pointwise")
+    assert isinstance(depthwise, WeightLayer) and isinstance(pointwise, WeightLayer)
+    x = torch.randn(2, 4, 8, 8, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        sums = depthwise.linear_map(x, depthwise.weight, depthwise.bias)
+        assert sums.dtype == computes_in
+        assert pointwise.linear_map(sums, pointwise.weight, None).dtype == torch.bfloat16
+    sums.float().sum().backward()
+    assert x.grad is not None and depthwise.weight.grad is not None

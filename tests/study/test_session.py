@@ -101,6 +101,18 @@ def test_the_result_is_the_best_or_the_last(rule: str, config: Any, tmp_path: Pa
     assert found.final.genome == chosen.genome
 
 
+def test_another_final_budget_trains_winner_and_baseline_anew(config: Any, tmp_path: Path) -> None:
+    """After a search one may find that its network deserves more; no candidate is trained again."""
+    first = run(config(final__epochs=1, baseline=True), tmp_path / "study")
+    more = run(config(final__epochs=2, baseline=True), tmp_path / "study")
+    assert more.outcomes == first.outcomes
+    for name in ("final", "baseline"):
+        before, after = getattr(first, name), getattr(more, name)
+        assert after.genome == before.genome
+        assert (before.curve[-1][0], after.curve[-1][0]) == (1, 2)
+    assert run(config(final__epochs=2, baseline=True), tmp_path / "study").final == more.final
+
+
 def test_fixed_mode_searches_structures_only(config: Any, tmp_path: Path) -> None:
     policy = {"weights": "lsq:4", "activations": "lsq:8"}
     found = run(

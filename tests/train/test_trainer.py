@@ -239,9 +239,9 @@ def test_the_norms_are_frozen_near_the_end(net: MakeNet, batches: MakeBatches) -
 def test_precision_is_what_was_asked_for() -> None:
     cpu = torch.device("cpu")
     a = torch.ones(2, 2)
-    with precision("float32", cpu, depthwise=False):
+    with precision("float32", cpu):
         assert (a @ a).dtype == torch.float32
-    with precision("bfloat16", cpu, depthwise=True):
+    with precision("bfloat16", cpu):
         assert (a @ a).dtype == torch.bfloat16
 
 

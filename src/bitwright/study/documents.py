@@ -5,6 +5,8 @@ from typing import Any
 from bitwright.records import Genome, encode, policy_from_dict, unit_from_dict
 from bitwright.study.view import Entry, SensitivityRow, SupernetEntry, TeacherEntry
 
+BUDGET = "budget"  # what an entry was made under, beside it in its document
+
 
 def entry_to_json(entry: Entry) -> dict[str, Any]:
     """The entry as JSON values."""
@@ -15,11 +17,11 @@ def entry_to_json(entry: Entry) -> dict[str, Any]:
 
 
 def entry_from_json(data: dict[str, Any]) -> Entry:
-    """The entry that `entry_to_json` wrote."""
+    """The entry that `entry_to_json` wrote, whatever it was made under."""
     genome = data["genome"]
     return Entry(
         **{
-            **data,
+            **{key: value for key, value in data.items() if key != BUDGET},
             "genome": Genome(genome["space_id"], tuple(genome["picks"].items())),
             "policy": policy_from_dict(data["policy"]),
             "units": tuple(unit_from_dict(unit) for unit in data["units"]),

@@ -1,13 +1,13 @@
 """The phase after the search: the winner retrained, exported and proved; and the baseline."""
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bitwright.control.converge import winner
 from bitwright.records import Genome, Outcome
 from bitwright.seeds import derive
 from bitwright.space.joint import JointSpace
-from bitwright.study.documents import entry_to_json
+from bitwright.study.documents import BUDGET, entry_to_json
 from bitwright.study.run import Run
 from bitwright.study.teaching import taught_final
 from bitwright.study.view import Entry
@@ -17,18 +17,37 @@ if TYPE_CHECKING:
 
 
 def finish(run: Run, space: JointSpace) -> None:
-    """Makes the networks that the study hands over, unless they are there already."""
+    """Makes the networks that the study hands over, unless they are there already.
+
+    Those that were made under another budget are made anew.
+    """
     chosen = winner(run.store.outcomes(), run.config.search.result)
-    final = run.store.get("final")
+    final = _made(run, "final")
     due = final is None or final["trial"] != chosen.number
-    if due or (run.config.baseline and run.store.get("baseline") is None):
+    baseline_due = run.config.baseline and _made(run, "baseline") is None
+    if due or baseline_due:
         run = taught_final(run)
     finisher = _finisher(run)
     if due:
         run.watcher.phase("final", f"trial {chosen.number}")
-        run.store.put("final", entry_to_json(_final(run, finisher, space, chosen)))
-    if run.config.baseline and run.store.get("baseline") is None:
+        _keep(run, "final", _final(run, finisher, space, chosen))
+    if baseline_due:
         _finish_baseline(run, finisher)
+
+
+def _made(run: Run, name: str) -> Any | None:
+    """The network as it is recorded, if it was made under the budget that is asked for now."""
+    entry = run.store.get(name)
+    now = _budget(run)
+    return entry if entry is None or entry.get(BUDGET, now) == now else None
+
+
+def _keep(run: Run, name: str, entry: Entry) -> None:
+    run.store.put(name, {**entry_to_json(entry), BUDGET: _budget(run)})
+
+
+def _budget(run: Run) -> dict[str, Any]:
+    return run.config.final.model_dump(mode="json")
 
 
 def _finisher(run: Run) -> "Finisher":
@@ -64,4 +83,4 @@ def _finish_baseline(run: Run, finisher: "Finisher") -> None:
     run.watcher.phase("baseline")
     genome = Genome("baseline")
     entry = finisher.finish("8-bit baseline", blueprint, genome, run.folder.baseline)
-    run.store.put("baseline", entry_to_json(entry))
+    _keep(run, "baseline", entry)

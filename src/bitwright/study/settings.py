@@ -55,7 +55,7 @@ def _fixed_part(config: StudyConfig) -> dict[str, Any]:
     data = config.model_dump(mode="json")
     data["search"] = {k: v for k, v in data["search"].items() if k not in MAY_CHANGE}
     data["search"]["lookahead"] = lookahead(config)
-    for key in ("storage", "workers"):
+    for key in ("final", "storage", "workers"):
         data.pop(key)
     return data
 

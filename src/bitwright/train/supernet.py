@@ -115,8 +115,7 @@ class SupernetTraining:
 
     def _loss(self, net: QuantNet, batch: Batch, taught: Tensor | None) -> tuple[Tensor, Tensor]:
         config = self._settings.train
-        depthwise = any(node.groups > 1 for node in net.graph.nodes)
-        with precision(config.precision, self._shop.device, depthwise=depthwise):
+        with precision(config.precision, self._shop.device):
             features = net.features(batch.inputs)
             outputs = net.classify(features)
         part = self._settings.imitation

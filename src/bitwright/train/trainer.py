@@ -96,7 +96,6 @@ class _Run:
             betas=BETAS,
             fused=True,
         )
-        self._depthwise = any(node.groups > 1 for node in net.graph.nodes)
         self.done = 0
         self.curve: list[tuple[float, float, float | None]] = []
         self.losses: list[Tensor] = []  # of the steps since the curve's last point
@@ -165,7 +164,7 @@ class _Run:
 
     def _autocast(self) -> contextlib.AbstractContextManager[Any]:
         device = next(self.net.parameters()).device
-        return precision(self.config.precision, device, depthwise=self._depthwise)
+        return precision(self.config.precision, device)
 
     def _look(self) -> None:
         recent = float(torch.stack(self.losses[-CHECK_EVERY:]).mean())
@@ -245,16 +244,9 @@ def _parameter_groups(
     return [group for group in groups.values() if group["params"]]
 
 
-def precision(
-    name: str, device: torch.device, *, depthwise: bool
-) -> contextlib.AbstractContextManager[Any]:
-    """The autocast that `train.precision` asks for; "auto" is bfloat16 where that is faster.
-
-    On a CPU it is not for networks with depthwise convolutions: their backward pass takes twice the
-    time in bfloat16, while plain convolutions gain a third (benchmarks/results/train-step.json).
-    """
-    slow = depthwise and device.type == "cpu"
-    wanted = name == "bfloat16" or (name == "auto" and fast_bfloat16(device) and not slow)
+def precision(name: str, device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """The autocast that `train.precision` asks for; "auto" is bfloat16 where that is faster."""
+    wanted = name == "bfloat16" or (name == "auto" and fast_bfloat16(device))
     if not wanted:
         return contextlib.nullcontext()
     return torch.autocast(device.type, torch.bfloat16)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from bitwright.errors import ExportError
 from bitwright.export import reference
 from bitwright.export.c.cores import Core
+from bitwright.export.c.layout import channels_last
 from bitwright.export.c.literals import array
 from bitwright.export.c.model_source import Source, write_model
 from bitwright.export.c.readme import readme
@@ -40,10 +41,10 @@ def write_folder(
     names = " ".join(sorted(name for name in files if name.endswith(".c")))
     files |= {
         "test_vector.h": test_vector(model, images),
-        "Makefile": _template("Makefile").replace("@SOURCES@", names),
-        "CMakeLists.txt": _template("CMakeLists.txt").replace("@SOURCES@", names),
+        "Makefile": program_text("Makefile").replace("@SOURCES@", names),
+        "CMakeLists.txt": program_text("CMakeLists.txt").replace("@SOURCES@", names),
         "README.md": readme(model, source, metadata, core),
-        **{name: _template(name) for name in ("main.c", "board.h", "board_host.c")},
+        **{name: program_text(name) for name in ("main.c", "board.h", "board_host.c")},
     }
     if core:
         files |= cortex_files(core)
@@ -53,14 +54,14 @@ def write_folder(
 
 def cortex_files(core: Core) -> dict[str, str]:
     """Start-up code, memory map and rules for the emulated board of a processor, by name."""
-    linker = _template("cortex_m.ld")
+    linker = program_text("cortex_m.ld")
     for name, (origin, length) in (("FLASH", core.flash), ("RAM", core.ram)):
         linker = linker.replace(f"@{name}_ORIGIN@", hex(origin))
         linker = linker.replace(f"@{name}_LENGTH@", hex(length))
     return {
-        "board_cortex_m.c": _template("board_cortex_m.c"),
+        "board_cortex_m.c": program_text("board_cortex_m.c"),
         "cortex_m.ld": linker,
-        "cortex.mk": _template("cortex.mk").replace("@OPTIONS@", " ".join(core.options)),
+        "cortex.mk": program_text("cortex.mk").replace("@OPTIONS@", " ".join(core.options)),
     }
 
 
@@ -85,7 +86,7 @@ def kernel_files(source: Source) -> list[str]:
 def test_vector(model: IntegerModel, images: npt.NDArray[np.uint8]) -> str:
     """`test_vector.h`: images as the model reads them, and the logits that the reference gives."""
     logits = whole_logits(model, images)
-    pixels = np.ascontiguousarray(np.moveaxis(images, 1, -1))
+    pixels = channels_last(images)
     parts = [
         "/* Images, and the logits that the network must give for them. */",
         f"#define TEST_IMAGES {len(images)}",
@@ -108,7 +109,8 @@ def kernel_text(name: str) -> str:
     return _packaged("kernels", name)
 
 
-def _template(name: str) -> str:
+def program_text(name: str) -> str:
+    """A file of the test program's folder."""
     return _packaged("program", name)
 
 

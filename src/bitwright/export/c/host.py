@@ -22,6 +22,7 @@ import platformdirs
 from bitwright import processor
 from bitwright.errors import TargetError
 from bitwright.export.c.folder import kernel_text, write_files
+from bitwright.export.c.layout import channels_first, channels_last
 from bitwright.export.c.model_source import write_model
 from bitwright.export.integer import Array, IntegerModel
 
@@ -79,7 +80,8 @@ class HostModel:
             node = nodes[layer]
             raw = node is nodes[-1] and node.activation is None
             data = ctypes.string_at(values, math.prod(node.shape) * (4 if raw else 1))
-            found[node.name] = channels_first(data, node.shape, raw=raw)
+            row = np.frombuffer(data, np.uint8)[np.newaxis]
+            found[node.name] = channels_first(row, node.shape, raw=raw)[0]
 
         observer = _OBSERVER(observe)
         place = ctypes.c_void_p.in_dll(self._library, "model_observer")
@@ -90,17 +92,9 @@ class HostModel:
         return found
 
     def _run(self, image: npt.NDArray[np.uint8]) -> int:
-        pixels = np.ascontiguousarray(np.moveaxis(image, 0, -1))
+        pixels = channels_last(image)
         ctypes.memmove(self._library.model_input(), pixels.ctypes.data, pixels.size)
         return int(self._library.model_run())
-
-
-def channels_first(data: bytes, shape: tuple[int, ...], *, raw: bool) -> Array:
-    """A layer's output out of the arena's bytes: codes (C, H, W) or (C,), or raw logits."""
-    if raw:
-        return np.frombuffer(data, np.int32).astype(np.int64)
-    codes = np.frombuffer(data, np.uint8)
-    return codes if len(shape) == 1 else np.moveaxis(codes.reshape(*shape[1:], shape[0]), -1, 0)
 
 
 @functools.cache

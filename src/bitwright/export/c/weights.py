@@ -16,6 +16,7 @@ from bitwright.export.packing import pack_fields, to_fields
 
 Form = Literal["w8", "w4", "w2", "w1", "decoded"]
 WORD_BITS = 32
+LARGEST_GAP = 128  # times a code of 8 bits it fits 16 bits, as the kernels' inputs must
 OVERREAD = 4  # bytes that a kernel may read, and ignores, behind a last incomplete word
 FORMS: dict[int, Form] = {8: "w8", 4: "w4", 2: "w2", 1: "w1"}
 
@@ -66,6 +67,8 @@ def _fields(
             return fields, grid.bits, 1, 0, grid.levels.astype(np.int8)
     if grid.bits == 8 or uneven:
         return codes.view(np.uint8), 8, 1, 0, None
+    if grid.levels is not None and grid.gap > LARGEST_GAP:
+        return fields, grid.bits, 1, 0, grid.levels.astype(np.int8)
     lowest = grid.low if grid.levels is None else int(grid.levels[0])
     return fields, grid.bits, grid.gap, lowest, None
 

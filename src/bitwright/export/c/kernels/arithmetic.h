@@ -16,6 +16,14 @@
 #define BW_DSP 0
 #endif
 
+/* Hides from the compiler how a number came about. In the loops over rows it would else keep, for
+ * every array, a pointer of its own in memory, and load, advance and store each of them. */
+#if BW_DSP
+#define BW_HIDE(number) __asm__("" : "+r"(number))
+#else
+#define BW_HIDE(number) (void)0
+#endif
+
 /* Four sums: of one row of weights with four pixels, or of four channels. */
 typedef struct {
     int32_t a, b, c, d; /* names, not an array: they stay in registers then */
@@ -106,40 +114,26 @@ BW_INLINE uint32_t bw_add_bytes(uint32_t word, uint32_t sum)
 #endif
 }
 
-/* Four weights (two pairs) with four values of one pixel; moves `x` behind them. */
-BW_INLINE void bw_accumulate_1(int32_t *sum, const int16_t **x, uint32_t w0, uint32_t w1)
-{
-    *sum = bw_multiply_pairs(bw_load(*x), w0, *sum);
-    *sum = bw_multiply_pairs(bw_load(*x + 2), w1, *sum);
-    *x += 4;
-}
-
-/* The same of each of four pixels. */
-BW_INLINE void bw_accumulate_4(bw_sums *sums, const int16_t **x, uint32_t w0, uint32_t w1)
+/* Two weights times two values of each of four pixels; moves `x` behind these. */
+BW_INLINE void bw_accumulate_4(bw_sums *sums, const int16_t **x, uint32_t pair)
 {
 #if BW_DSP
-    uint32_t x0, x1;
-    __asm__("ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "smlad %[a], %[x0], %[w0], %[a]\n\t"
-            "smlad %[a], %[x1], %[w1], %[a]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "smlad %[b], %[x0], %[w0], %[b]\n\t"
-            "smlad %[b], %[x1], %[w1], %[b]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "smlad %[c], %[x0], %[w0], %[c]\n\t"
-            "smlad %[c], %[x1], %[w1], %[c]\n\t"
-            "ldrd %[x0], %[x1], [%[x]], #8\n\t"
-            "smlad %[d], %[x0], %[w0], %[d]\n\t"
-            "smlad %[d], %[x1], %[w1], %[d]"
-            : [a] "+r"(sums->a), [b] "+r"(sums->b), [c] "+r"(sums->c),
-              [d] "+r"(sums->d), [x] "+r"(*x), [x0] "=&r"(x0), [x1] "=&r"(x1)
-            : [w0] "r"(w0), [w1] "r"(w1)
-            : "memory");
+    /* Not r7: without optimisation it is taken. */
+    __asm__("ldmia %[x]!, {r4, r5, r6, r8}\n\t"
+            "smlad %[a], r4, %[pair], %[a]\n\t"
+            "smlad %[b], r5, %[pair], %[b]\n\t"
+            "smlad %[c], r6, %[pair], %[c]\n\t"
+            "smlad %[d], r8, %[pair], %[d]"
+            : [a] "+r"(sums->a), [b] "+r"(sums->b), [c] "+r"(sums->c), [d] "+r"(sums->d),
+              [x] "+r"(*x)
+            : [pair] "r"(pair)
+            : "r4", "r5", "r6", "r8", "memory");
 #else
-    bw_accumulate_1(&sums->a, x, w0, w1);
-    bw_accumulate_1(&sums->b, x, w0, w1);
-    bw_accumulate_1(&sums->c, x, w0, w1);
-    bw_accumulate_1(&sums->d, x, w0, w1);
+    sums->a = bw_multiply_pairs(bw_load(*x), pair, sums->a);
+    sums->b = bw_multiply_pairs(bw_load(*x + 2), pair, sums->b);
+    sums->c = bw_multiply_pairs(bw_load(*x + 4), pair, sums->c);
+    sums->d = bw_multiply_pairs(bw_load(*x + 6), pair, sums->d);
+    *x += 8;
 #endif
 }
 
@@ -156,49 +150,69 @@ BW_INLINE int32_t bw_moved_left(int32_t sum, int left)
     return (int32_t)((uint32_t)sum << left);
 }
 
-/* The code of a product; `shift` from 0. */
-BW_INLINE uint8_t bw_rounded(int64_t product, int shift, const bw_rescale *to)
+/* What codes need of a rescale, apart from their channel's multiplier and shift. */
+typedef struct {
+    int32_t twice_zero;
+    uint32_t high;
+    const uint8_t *levels;
+} bw_ends;
+
+BW_INLINE bw_ends bw_ends_of(const bw_rescale *to)
+{
+    bw_ends ends;
+    ends.twice_zero = 2 * to->zero_point + 1; /* half a step more: rounded down from there */
+    ends.high = to->high;
+    ends.levels = to->levels;
+    return ends;
+}
+
+/* A product on 8 bits, neither cut at the highest code nor on a level yet; `shift` from 0. */
+BW_INLINE uint32_t bw_rounded(int64_t product, int shift, int32_t twice_zero)
 {
     int32_t high = (int32_t)(product >> 32);
     int32_t halves = high >> shift; /* half steps, rounded down */
-    int32_t code;
-    if ((uint32_t)product == 0 && (halves & 3) == 1 &&
-        (int32_t)((uint32_t)halves << shift) == high) {
-        halves--; /* a tie, and the code above it is odd */
+    if ((uint32_t)product == 0) {
+        if ((halves & 3) == 1 && (int32_t)((uint32_t)halves << shift) == high) {
+            halves--; /* a tie, and the code above it is odd */
+        }
     }
-    halves += 2 * to->zero_point + 1;
+    halves += twice_zero;
 #if BW_DSP
-    __asm__("usat %0, #8, %1, asr #1" : "=r"(code) : "r"(halves));
+    __asm__("usat %0, #8, %0, asr #1" : "+r"(halves));
+    return (uint32_t)halves;
 #else
-    code = halves >> 1;
-    code = code < 0 ? 0 : code > 255 ? 255 : code;
+    halves >>= 1;
+    return halves < 0 ? 0 : halves > 255 ? 255 : (uint32_t)halves;
 #endif
-    return (uint8_t)(code > to->high ? to->high : code);
+}
+
+BW_INLINE uint32_t bw_smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The code that 8 bits become. */
+BW_INLINE uint8_t bw_on_level(uint32_t code, bw_ends ends)
+{
+    code = bw_smaller(code, ends.high);
+    return ends.levels ? ends.levels[code] : (uint8_t)code;
 }
 
 /* The code of a sum. */
-BW_INLINE uint8_t bw_code(int32_t sum, uint32_t channel, const bw_rescale *to)
+BW_INLINE uint8_t bw_code(int32_t sum, int32_t multiplier, int shift, bw_ends ends)
 {
-    uint32_t at = channel * to->channel_step;
-    int shift = to->shift[at];
-    uint8_t code;
     if (shift < 0) {
         sum = bw_moved_left(sum, -shift);
         shift = 0;
     }
-    code = bw_rounded((int64_t)sum * to->multiplier[at], shift, to);
-    return to->levels ? to->levels[code] : code;
+    return bw_on_level(bw_rounded((int64_t)sum * multiplier, shift, ends.twice_zero), ends);
 }
 
-/* The codes of four sums of one channel, written `apart` from each other. */
-BW_INLINE void bw_codes(
-    bw_sums sums, uint32_t channel, const bw_rescale *to, uint8_t *out, uint32_t apart)
+/* The codes of four sums of one channel, not yet on levels, written `apart` from each other. */
+BW_INLINE void bw_codes(bw_sums sums, int32_t multiplier, int shift, bw_ends ends, uint8_t *out,
+    const uint32_t apart)
 {
-    const uint32_t at = channel * to->channel_step;
-    const int32_t multiplier = to->multiplier[at];
-    const uint8_t *levels = to->levels;
-    int shift = to->shift[at];
-    uint8_t a, b, c, d;
+    uint32_t a, b, c, d;
     if (shift < 0) {
         sums.a = bw_moved_left(sums.a, -shift);
         sums.b = bw_moved_left(sums.b, -shift);
@@ -206,14 +220,20 @@ BW_INLINE void bw_codes(
         sums.d = bw_moved_left(sums.d, -shift);
         shift = 0;
     }
-    a = bw_rounded((int64_t)sums.a * multiplier, shift, to);
-    b = bw_rounded((int64_t)sums.b * multiplier, shift, to);
-    c = bw_rounded((int64_t)sums.c * multiplier, shift, to);
-    d = bw_rounded((int64_t)sums.d * multiplier, shift, to);
-    out[0] = levels ? levels[a] : a;
-    out[apart] = levels ? levels[b] : b;
-    out[2 * apart] = levels ? levels[c] : c;
-    out[3 * apart] = levels ? levels[d] : d;
+    a = bw_rounded((int64_t)sums.a * multiplier, shift, ends.twice_zero);
+    b = bw_rounded((int64_t)sums.b * multiplier, shift, ends.twice_zero);
+    c = bw_rounded((int64_t)sums.c * multiplier, shift, ends.twice_zero);
+    d = bw_rounded((int64_t)sums.d * multiplier, shift, ends.twice_zero);
+    if (ends.high < 255) {
+        a = bw_smaller(a, ends.high);
+        b = bw_smaller(b, ends.high);
+        c = bw_smaller(c, ends.high);
+        d = bw_smaller(d, ends.high);
+    }
+    out[0] = (uint8_t)a;
+    out[apart] = (uint8_t)b;
+    out[2 * apart] = (uint8_t)c;
+    out[3 * apart] = (uint8_t)d;
 }
 
 #endif

@@ -5,6 +5,9 @@ void bw_average_pool(const bw_pool *layer, const uint8_t *in, uint8_t *out)
 {
     const uint32_t channels = layer->channels, row = layer->width * channels;
     const int32_t zeros = layer->window_height * layer->window_width * layer->zero_point;
+    const bw_ends ends = bw_ends_of(&layer->rescale);
+    const int32_t multiplier = layer->rescale.multiplier[0];
+    const int shift = layer->rescale.shift[0];
     uint32_t y, x, channel, i, j;
     for (y = 0; y < layer->out_height; y++) {
         for (x = 0; x < layer->out_width; x++) {
@@ -18,7 +21,7 @@ void bw_average_pool(const bw_pool *layer, const uint8_t *in, uint8_t *out)
                         sum += *at;
                     }
                 }
-                *out++ = bw_code(sum, 0, &layer->rescale);
+                *out++ = bw_code(sum, multiplier, shift, ends);
             }
         }
     }

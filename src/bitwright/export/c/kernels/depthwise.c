@@ -62,7 +62,10 @@ BW_INLINE int32_t multiply_high(uint32_t a, uint32_t b, int32_t sum)
 BW_INLINE void convolve_pixel(const bw_conv *layer, const uint8_t *corner, uint32_t row_bytes,
     const int16_t *weights, uint8_t *out, const uint32_t kernel)
 {
-    const uint32_t channels = layer->channels;
+    const bw_ends ends = bw_ends_of(&layer->rescale);
+    const int32_t *const bias = layer->bias, *const multiplier = layer->rescale.multiplier;
+    const int8_t *const shift = layer->rescale.shift;
+    const uint32_t channels = layer->channels, step = layer->rescale.channel_step;
     uint32_t channel, y, x;
     for (channel = 0; channel < channels; channel += 4) {
         const uint8_t *row = corner + channel;
@@ -81,8 +84,9 @@ BW_INLINE void convolve_pixel(const bw_conv *layer, const uint8_t *corner, uint3
         }
 #define BW_LANE(i, n)                                                                               \
     if (channel + (i) < channels) {                                                                \
-        int32_t sum = bw_multiply_add(1, layer->bias[channel + (i)], sums.n);                    \
-        *out++ = bw_code(sum, channel + (i), &layer->rescale);                                     \
+        int32_t sum = bw_multiply_add(1, bias[channel + (i)], sums.n);                           \
+        uint32_t at = (channel + (i)) * step;                                                      \
+        *out++ = bw_code(sum, multiplier[at], shift[at], ends);                                    \
     }
         BW_LANE(0, a)
         BW_LANE(1, b)

@@ -3,5 +3,5 @@
 
 void bw_linear_decoded(const bw_linear *layer, const uint8_t *in, void *out, void *scratch)
 {
-    bw_rows(layer, in, out, scratch, BW_DECODED);
+    bw_connect(layer, in, out, scratch, BW_DECODED);
 }

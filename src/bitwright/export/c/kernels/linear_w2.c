@@ -3,5 +3,5 @@
 
 void bw_linear_w2(const bw_linear *layer, const uint8_t *in, void *out, void *scratch)
 {
-    bw_rows(layer, in, out, scratch, 2);
+    bw_connect(layer, in, out, scratch, 2);
 }

@@ -1,8 +1,8 @@
 /* Rows of packed weights times gathered inputs: what convolutions and linear layers share.
  *
- * Inputs lie in groups of four values, as 16-bit numbers in the order 0, 2, 1, 3, the groups of all
- * pixels beside each other: that is how two multiplications at a time find their pairs. A 32-bit
- * word of weights holds 32 / bits of them; pair q of it is its fields q and q + 16 / bits. */
+ * A 32-bit word of weights holds 32 / bits of them; pair q is its fields q and q + 16 / bits. Inputs
+ * lie as pairs of 16-bit numbers, of all pixels beside each other, in the order of the weights' pairs:
+ * of each four values the first and the third, then the second and the fourth. */
 #ifndef BITWRIGHT_ROWS_H
 #define BITWRIGHT_ROWS_H
 
@@ -27,31 +27,56 @@ BW_INLINE uint32_t bw_word_fields(unsigned bits)
 /* The place of value `at`, in 16-bit numbers, among those of `pixels`. */
 BW_INLINE uint32_t bw_place(uint32_t at, uint32_t whole, uint32_t half, uint32_t pixels)
 {
-    uint32_t pair, second;
     if (at < whole) {
-        pair = at / 4 * 2 + at % 2;
-        second = at / 2 % 2;
-    } else {
-        pair = whole / 2 + (at - whole) % half;
-        second = (at - whole) / half;
+        return (at / 4 * 2 + at % 2) * 2 * pixels + at / 2 % 2;
     }
-    return pair / 2 * 4 * pixels + pair % 2 * 2 + second;
+    return (whole / 2 + (at - whole) % half) * 2 * pixels + (at - whole) / half;
+}
+
+/* Gathers `words` words of values, for a place that four values begin at; returns the sum of them
+ * and of what was summed before. */
+BW_INLINE uint32_t bw_gather_words(int16_t *x, const uint8_t *values, uint32_t words,
+    const uint32_t step, uint32_t sum, const uint32_t pixels)
+{
+#define BW_GATHER(i)                                                                               \
+    do {                                                                                           \
+        uint32_t word = bw_load(values + 4 * (i) * step);                                          \
+        bw_store(x + 4 * (i) * pixels, bw_unsigned_even(word));                                    \
+        bw_store(x + (4 * (i) + 2) * pixels, bw_unsigned_odd(word));                               \
+        sum = bw_add_bytes(word, sum);                                                             \
+    } while (0)
+    for (; words >= 4; words -= 4, x += 16 * pixels, values += 16 * step) {
+        BW_GATHER(0);
+        BW_GATHER(1);
+        BW_GATHER(2);
+        BW_GATHER(3);
+    }
+    for (; words; words--, x += 4 * pixels, values += 4 * step) {
+        BW_GATHER(0);
+    }
+#undef BW_GATHER
+    return sum;
 }
 
 /* Gathers `count` values; `step` 0 repeats the first four, which are then all the same. */
-static inline void bw_gather(
-    bw_gathered *to, const uint8_t *values, uint32_t count, uint32_t step, uint32_t pixels)
+BW_INLINE void bw_gather(bw_gathered *to, const uint8_t *values, uint32_t count,
+    const uint32_t step, const uint32_t pixels)
 {
-    uint32_t at = to->at, end = at + count, sum = to->sum;
-    for (; at < end && at < to->whole && at % 4; at++, values += step) {
-        to->x[bw_place(at, to->whole, to->half, pixels)] = *values;
+    uint32_t at = to->at, sum = to->sum, words;
+    const uint32_t end = at + count, whole = end < to->whole ? end : to->whole;
+    for (; at < whole && at % 4; at++, values += step) {
+        to->x[(at / 4 * 4 + at % 2 * 2) * pixels + at / 2 % 2] = *values;
         sum += *values;
     }
-    for (; at + 4 <= end && at + 4 <= to->whole; at += 4, values += 4 * step) {
-        uint32_t word = bw_load(values);
-        bw_store(to->x + at * pixels, bw_unsigned_even(word));
-        bw_store(to->x + at * pixels + 2, bw_unsigned_odd(word));
-        sum = bw_add_bytes(word, sum);
+    if (at + 4 <= whole) {
+        words = (whole - at) / 4;
+        sum = bw_gather_words(to->x + at * pixels, values, words, step, sum, pixels);
+        at += 4 * words;
+        values += 4 * words * step;
+    }
+    for (; at < whole; at++, values += step) {
+        to->x[(at / 4 * 4 + at % 2 * 2) * pixels + at / 2 % 2] = *values;
+        sum += *values;
     }
     for (; at < end; at++, values += step) {
         to->x[bw_place(at, to->whole, to->half, pixels)] = *values;
@@ -65,27 +90,27 @@ static inline void bw_gather(
 BW_INLINE bw_gathered
 bw_begin(int16_t *x, uint32_t count, const unsigned bits, const uint32_t pixels)
 {
-    uint32_t fields = bw_word_fields(bits), group;
+    uint32_t fields = bw_word_fields(bits), at;
     bw_gathered to = {0};
     to.x = x;
     to.half = fields / 2;
     to.whole = count / fields * fields;
     if (to.whole < count) {
-        for (group = to.whole; group < to.whole + fields; group += 4) {
-            bw_store(x + group * pixels, 0);
-            bw_store(x + group * pixels + 2, 0);
+        for (at = to.whole; at < to.whole + fields; at += 2) {
+            bw_store(x + at * pixels, 0);
         }
     }
     return to;
 }
 
 BW_INLINE void bw_accumulate(
-    bw_sums *sums, const int16_t **x, uint32_t w0, uint32_t w1, const uint32_t pixels)
+    bw_sums *sums, const int16_t **x, uint32_t pair, const uint32_t pixels)
 {
     if (pixels == 4) {
-        bw_accumulate_4(sums, x, w0, w1);
+        bw_accumulate_4(sums, x, pair);
     } else {
-        bw_accumulate_1(&sums->a, x, w0, w1);
+        sums->a = bw_multiply_pairs(bw_load(*x), pair, sums->a);
+        *x += 2;
     }
 }
 
@@ -94,24 +119,22 @@ BW_INLINE void bw_multiply_word(bw_sums *sums, const int16_t **x, uint32_t word,
     const unsigned bits, const uint32_t pixels)
 {
     if (bits == 8) {
-        bw_accumulate(sums, x, bw_signed_even(word), bw_signed_odd(word), pixels);
+        bw_accumulate(sums, x, bw_signed_even(word), pixels);
+        bw_accumulate(sums, x, bw_signed_odd(word), pixels);
         return;
     }
-#define BW_PAIRS(q)                                                                                \
-    bw_accumulate(sums, x, word >> ((q) * bits) & mask, word >> (((q) + 1) * bits) & mask, pixels)
+#define BW_PAIR(q) bw_accumulate(sums, x, word >> ((q) * bits) & mask, pixels)
+#define BW_PAIRS(q) BW_PAIR(q), BW_PAIR((q) + 1), BW_PAIR((q) + 2), BW_PAIR((q) + 3)
     BW_PAIRS(0);
-    BW_PAIRS(2);
     if (bits <= 2) {
         BW_PAIRS(4);
-        BW_PAIRS(6);
     }
     if (bits == 1) {
         BW_PAIRS(8);
-        BW_PAIRS(10);
         BW_PAIRS(12);
-        BW_PAIRS(14);
     }
 #undef BW_PAIRS
+#undef BW_PAIR
 }
 
 /* The up to 31 bits of a stream that begin at a bit; those that follow them may be anything. */
@@ -156,41 +179,40 @@ static inline void bw_decode(const bw_weights *weights, uint32_t row, uint32_t c
     }
 }
 
-/* Adds to the sums row `row` of `count` weights times the gathered inputs. `decoded` has room for a
- * row of 16-bit numbers where `bits` is BW_DECODED. */
-BW_INLINE void bw_multiply_row(bw_sums *sums, const bw_weights *weights, uint32_t row,
-    uint32_t rows, uint32_t count, const int16_t *x, int16_t *decoded, const unsigned bits,
-    const uint32_t pixels)
+/* The mask of a pair of fields. */
+BW_INLINE uint32_t bw_pair_mask(const unsigned bits)
 {
-    if (bits == BW_DECODED) {
-        uint32_t groups = (count + 3) / 4;
-        bw_decode(weights, row, count, decoded);
-        for (; groups; groups--, decoded += 4) {
-            bw_accumulate(sums, &x, bw_load(decoded), bw_load(decoded + 2), pixels);
+    uint32_t mask = bits == 4 ? 0x000F000FU : bits == 2 ? 0x00030003U : 0x00010001U;
+    BW_HIDE(mask); /* in a register, shift and mask are one instruction */
+    return mask;
+}
+
+/* Adds to the sums a row of `words` words, from `at`, times the gathered inputs; returns where the
+ * next row begins, and moves `x` behind what was used. */
+BW_INLINE const uint8_t *bw_multiply_row(bw_sums *sums, const uint8_t *at, uint32_t words,
+    const int16_t **x, uint32_t mask, const unsigned bits, const uint32_t pixels)
+{
+    if (bits >= 4) {
+        for (; words >= 4; words -= 4, at += 16) {
+            bw_multiply_word(sums, x, bw_load(at), mask, bits, pixels);
+            bw_multiply_word(sums, x, bw_load(at + 4), mask, bits, pixels);
+            bw_multiply_word(sums, x, bw_load(at + 8), mask, bits, pixels);
+            bw_multiply_word(sums, x, bw_load(at + 12), mask, bits, pixels);
         }
-    } else {
-        const uint32_t fields = 32 / bits;
-        uint32_t words = count / fields, rest = count % fields * bits;
-        const uint8_t *at = weights->fields + 4 * words * row;
-        uint32_t mask = bits == 4 ? 0x000F000FU : bits == 2 ? 0x00030003U : 0x00010001U;
-#if BW_DSP
-        __asm__("" : "+r"(mask)); /* kept in a register: shift and mask are one instruction then */
-#endif
-        if (bits == 8) {
-            for (; words >= 4; words -= 4, at += 16) {
-                bw_multiply_word(sums, &x, bw_load(at), mask, bits, pixels);
-                bw_multiply_word(sums, &x, bw_load(at + 4), mask, bits, pixels);
-                bw_multiply_word(sums, &x, bw_load(at + 8), mask, bits, pixels);
-                bw_multiply_word(sums, &x, bw_load(at + 12), mask, bits, pixels);
-            }
-        }
-        for (; words; words--, at += 4) {
-            bw_multiply_word(sums, &x, bw_load(at), mask, bits, pixels);
-        }
-        if (rest) {
-            const uint8_t *stream = weights->fields + 4 * (count / fields) * rows;
-            bw_multiply_word(sums, &x, bw_window(stream, row * rest), mask, bits, pixels);
-        }
+    }
+    for (; words; words--, at += 4) {
+        bw_multiply_word(sums, x, bw_load(at), mask, bits, pixels);
+    }
+    return at;
+}
+
+/* The same for a row that was decoded. */
+BW_INLINE void bw_multiply_decoded(
+    bw_sums *sums, const int16_t *decoded, uint32_t count, const int16_t *x, const uint32_t pixels)
+{
+    uint32_t pairs = (count + 3) / 4 * 2;
+    for (; pairs; pairs--, decoded += 2) {
+        bw_accumulate(sums, &x, bw_load(decoded), pixels);
     }
 }
 

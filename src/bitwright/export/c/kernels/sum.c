@@ -3,15 +3,14 @@
 
 void bw_sum(const bw_add *layer, const uint8_t *a, const uint8_t *b, uint8_t *out)
 {
-    const bw_rescale *to = &layer->rescale;
-    const int shift = to->shift[0];
-    uint32_t i;
-    for (i = 0; i < layer->count; i++) {
-        int32_t from_a = (a[i] - layer->zero_a) * (1 << layer->left_a);
-        int32_t from_b = (b[i] - layer->zero_b) * (1 << layer->left_b);
-        int64_t total =
-            (int64_t)from_a * layer->multiplier_a + (int64_t)from_b * layer->multiplier_b;
-        uint8_t code = bw_rounded(total, shift, to);
-        out[i] = to->levels ? to->levels[code] : code;
+    const bw_add with = *layer;
+    const bw_ends ends = bw_ends_of(&with.rescale);
+    const int shift = with.rescale.shift[0];
+    const uint8_t *const end = a + with.count;
+    while (a < end) {
+        int32_t from_a = (*a++ - with.zero_a) * (1 << with.left_a);
+        int32_t from_b = (*b++ - with.zero_b) * (1 << with.left_b);
+        int64_t total = (int64_t)from_a * with.multiplier_a + (int64_t)from_b * with.multiplier_b;
+        *out++ = bw_on_level(bw_rounded(total, shift, ends.twice_zero), ends);
     }
 }

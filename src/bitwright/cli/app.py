@@ -7,6 +7,7 @@ import typer
 from bitwright._version import __version__
 from bitwright.cli import data
 from bitwright.cli.compare import compare
+from bitwright.cli.export import export
 from bitwright.cli.init import init
 from bitwright.cli.measure import measure
 from bitwright.cli.options import INTERRUPTED
@@ -26,7 +27,19 @@ app = typer.Typer(
     help="Searches a network's structure and the quantization of every part of it together.",
     pretty_exceptions_enable=False,
 )
-for command in (init, search, pause, show, compare, measure, report, space, sensitivity, schema):
+for command in (
+    init,
+    search,
+    pause,
+    show,
+    compare,
+    measure,
+    export,
+    report,
+    space,
+    sensitivity,
+    schema,
+):
     app.command()(command)
 app.add_typer(data.app, name="data")
 

@@ -108,6 +108,8 @@ TARGETS: Registry[type[Target]] = Registry(
 )
 TARGETS.register("onnxruntime-cpu", "bitwright.targets.onnxruntime_cpu:OnnxRuntimeCpu")
 TARGETS.register("npu", "bitwright.targets.npu.target:Npu")
+for _core in ("M4", "M7", "M33", "M55"):
+    TARGETS.register(f"cortex-{_core.lower()}", f"bitwright.targets.cortex_m:Cortex{_core}")
 
 
 def kind_of(name: str) -> tuple[type[Target], str | None]:

@@ -31,10 +31,11 @@ def write_folder(
     *,
     core: Core | None = None,
     images: npt.NDArray[np.uint8],
+    costs: Mapping[str, float] | None = None,
 ) -> Source:
     """Writes everything; makes the folder. `images` (N, C, H, W) become the test vector.
 
-    With a `core`, the folder also builds for that processor.
+    With a `core`, the folder also builds for that processor; the README tells `costs`, by metric.
     """
     source = write_model(model, metadata)
     files = model_files(source)
@@ -43,7 +44,7 @@ def write_folder(
         "test_vector.h": test_vector(model, images),
         "Makefile": program_text("Makefile").replace("@SOURCES@", names),
         "CMakeLists.txt": program_text("CMakeLists.txt").replace("@SOURCES@", names),
-        "README.md": readme(model, source, metadata, core),
+        "README.md": readme(model, source, metadata, core, costs),
         **{name: program_text(name) for name in ("main.c", "board.h", "board_host.c")},
     }
     if core:

@@ -4,23 +4,18 @@ The kernels are compiled once per machine and kept; a network's own file is comp
 """
 
 import ctypes
-import functools
-import hashlib
 import math
 import shutil
-import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 
-from bitwright import processor
 from bitwright.errors import TargetError
+from bitwright.export.c.compiling import compile_with, compiled_kernels
 from bitwright.export.c.folder import kernel_text, write_files
 from bitwright.export.c.layout import channels_first, channels_last
 from bitwright.export.c.model_source import write_model
@@ -29,7 +24,6 @@ from bitwright.export.integer import Array, IntegerModel
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 FLAGS = (*STRICT, "-O2", "-march=native")
 COMPILERS = ("cc", "gcc", "clang")
-PATIENCE_S = 300.0
 _OBSERVER = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
 
 
@@ -48,11 +42,11 @@ class HostModel:
             folder = Path(name)
             files = {"model.h": source.header, "model.c": source.code}
             write_files(folder, files | {"bitwright.h": kernel_text("bitwright.h")})
-            objects = sorted(map(str, _compiled_kernels(tuple(flags)).glob("*.o")))
-            library = folder / "model.so"
-            options = (*flags, "-DMODEL_OBSERVED", "-fPIC", "-shared")
-            _compile(*options, str(folder / "model.c"), *objects, "-o", str(library))
-            self._library = ctypes.CDLL(str(library))
+            compiler, shared = _compiler(), (*flags, "-fPIC")
+            objects = compiled_kernels(compiler, shared)
+            options = (*shared, "-DMODEL_OBSERVED", "-shared")
+            compile_with(compiler, *options, "model.c", *objects, "-o", "model.so", folder=folder)
+            self._library = ctypes.CDLL(str(folder / "model.so"))
         self._library.model_input.restype = ctypes.c_void_p
         self._library.model_run.restype = ctypes.c_void_p
         self._library.model_class.argtypes = (ctypes.c_void_p,)
@@ -97,46 +91,11 @@ class HostModel:
         return int(self._library.model_run())
 
 
-@functools.cache
-def _compiled_kernels(flags: tuple[str, ...]) -> Path:
-    """The folder with all kernels compiled under these flags."""
-    names = sorted(
-        item.name for item in resources.files("bitwright.export.c").joinpath("kernels").iterdir()
-    )
-    texts = {name: kernel_text(name) for name in names if name.endswith((".c", ".h"))}
-    key = "".join([*texts, *texts.values(), *flags, processor.name()])
-    place = Path(platformdirs.user_cache_dir("bitwright"))
-    folder = place / f"c-kernels-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
-    if folder.is_dir():
-        return folder
-    place.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place) as temporary:
-        made = Path(temporary) / "kernels"
-        write_files(made, texts)
-        for name in texts:
-            if name.endswith(".c"):
-                source = str(made / name)
-                _compile(*flags, "-fPIC", "-c", source, "-o", f"{source[:-2]}.o")
-        try:
-            made.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was quicker
-                raise
-    return folder
-
-
-def _compile(*arguments: str) -> None:
+def _compiler() -> str:
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         raise TargetError(
             f"no C compiler found: none of {', '.join(COMPILERS)} is on the path; install one to "
             "run exported C on this machine"
         )
-    done = subprocess.run(
-        [compiler, *arguments], capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-    if done.returncode:
-        raise TargetError(
-            f"{compiler} cannot compile the exported C: {done.stderr.strip()[-500:]}; "
-            "update it, or put another one on the path"
-        )
+    return compiler

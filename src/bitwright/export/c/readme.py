@@ -10,15 +10,19 @@ USE = """    #include "model.h"
 
     memcpy(model_input(), image, MODEL_INPUTS);  /* raw pixels, (height, width, channels) */
     int class_number = model_class(model_run());"""
-COSTS = "<!-- costs -->"
 
 
 def readme(
-    model: IntegerModel, source: Source, metadata: Mapping[str, str], core: Core | None
+    model: IntegerModel,
+    source: Source,
+    metadata: Mapping[str, str],
+    core: Core | None,
+    costs: Mapping[str, float] | None,
 ) -> str:
-    """The text; `with_costs` puts measured figures in."""
+    """The text; `costs` are those that were measured on the core, by metric."""
     height, width = model.graph.input.shape[1:]
     channels, classes = model.graph.input.shape[0], model.graph.output.shape[0]
+    arena = source.arena.size_bytes
     target = f" for {core.name}" if core else ""
     about = [f"- {key}: `{value}`" for key, value in sorted(metadata.items())]
     cortex = (
@@ -34,8 +38,9 @@ images of raw pixels, gives {classes} logits.
 
 {USE}
 
-{COSTS}
-- RAM: `model.c` works in one block of {source.arena.size_bytes} bytes, the image included.
+## Costs
+
+{_costs(costs, core)}- `model.c` works in one block of {arena} bytes, the image included.
 - Weights are packed at their bits; layers are listed in `model.c`, each with its shape.
 
 ## Build
@@ -49,9 +54,15 @@ images of raw pixels, gives {classes} logits.
 """
 
 
-def with_costs(text: str, costs: Mapping[str, str]) -> str:
-    """The README with what was measured, a line each."""
-    return text.replace(COSTS, "\n".join(f"- {name}: {value}" for name, value in costs.items()))
+def _costs(costs: Mapping[str, float] | None, core: Core | None) -> str:
+    if not costs or core is None:
+        return ""
+    return (
+        f"- Instructions: {costs['instructions']:,.0f} for an image, counted under QEMU on its "
+        f"`{core.machine}`. A real processor takes more cycles than that: it waits for memory.\n"
+        f"- Flash: {costs['flash_bytes']:,.0f} bytes, start-up code included.\n"
+        f"- RAM: {costs['ram_bytes']:,.0f} bytes, and the stack.\n"
+    )
 
 
 def _logit_step(model: IntegerModel) -> str:

@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bitwright.errors import MeasurementError, TargetError
+from bitwright.export.c.compiling import compile_with, compiled_kernels
 from bitwright.export.c.cores import Core
-from bitwright.export.c.folder import cortex_files, model_files, program_text, write_files
+from bitwright.export.c.folder import cortex_files, kernel_text, program_text, write_files
 from bitwright.export.c.layout import channels_first, channels_last
 from bitwright.export.c.model_source import write_model
 from bitwright.export.integer import Array, IntegerModel
@@ -87,7 +88,7 @@ def run(
         if observed:
             bytes_of = ",".join(str(_bytes(model, at)) for at in range(1, len(model.layers)))
             options += ["-DMODEL_OBSERVED", f"-DLAYER_BYTES={{{bytes_of}}}"]
-        link(model_files(write_model(model, {})) | {"harness.c": harness()}, core, folder, options)
+        link(network(model) | {"harness.c": harness()}, core, folder, options)
         data = emulate(core, folder, channels_last(images).tobytes())
     return _parsed(data, model, core, count=len(images), observed=observed, traced=traced)
 
@@ -97,7 +98,7 @@ def sizes(model: IntegerModel, core: Core) -> Sizes:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         main = {"main.c": program_text("main.c"), "test_vector.h": _empty_vector(model)}
-        link(model_files(write_model(model, {})) | main, core, folder)
+        link(network(model) | main, core, folder)
         listed = _run(SIZE, "-A", "program.elf", folder=folder)
     found = {
         words[0]: int(words[1])
@@ -111,6 +112,13 @@ def _bytes(model: IntegerModel, at: int) -> int:
     """The bytes of a layer's output."""
     layer = model.layers[at]
     return math.prod(layer.node.shape) * (4 if layer.output is None else 1)
+
+
+def network(model: IntegerModel) -> dict[str, str]:
+    """The network's own files; its kernels are compiled already."""
+    source = write_model(model, {})
+    header = {"bitwright.h": kernel_text("bitwright.h")}
+    return {"model.h": source.header, "model.c": source.code} | header
 
 
 def harness() -> str:
@@ -129,11 +137,14 @@ def timer_options(core: Core) -> list[str]:
 
 
 def link(files: Mapping[str, str], core: Core, folder: Path, options: Sequence[str] = ()) -> None:
-    """Writes the files and the board's own, and builds `program.elf` of them."""
+    """Writes the files and the board's own; builds `program.elf` of them and of the kernels."""
     files = {**files, **cortex_files(core), "board.h": program_text("board.h")}
     write_files(folder, files)
     sources = sorted(name for name in files if name.endswith(".c"))
-    _run(COMPILER, *FLAGS, *core.options, *options, *sources, *LINKED, folder=folder)
+    _check_installed()
+    flags = (*FLAGS, *core.options)
+    kernels = compiled_kernels(COMPILER, flags)
+    compile_with(COMPILER, *flags, *options, *sources, *kernels, *LINKED, folder=folder)
 
 
 def emulate(core: Core, folder: Path, images: bytes) -> npt.NDArray[np.uint8]:
@@ -158,10 +169,14 @@ def _empty_vector(model: IntegerModel) -> str:
     )
 
 
-def _run(*command: str, folder: Path) -> str:
+def _check_installed() -> None:
     reason = missing()
     if reason:
         raise TargetError(reason)
+
+
+def _run(*command: str, folder: Path) -> str:
+    _check_installed()
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )

@@ -1,0 +1,169 @@
+"""Cortex-M microcontrollers: C99 in integers, its instructions counted under QEMU.
+
+The file of a trial is the packed ONNX file, which holds every integer; the C that ships is made of
+it. What the C computes is measured: accuracy by the same C compiled for this machine, instructions,
+flash and RAM by the program linked for the processor.
+"""
+
+import abc
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from bitwright.errors import TargetError
+from bitwright.quant.names import refusal
+from bitwright.quant.spec import Method, Role
+from bitwright.records import Measurement
+from bitwright.targets.base import Runner, Target
+
+if TYPE_CHECKING:
+    from bitwright.export.c.cores import Core
+    from bitwright.export.c.host import HostModel
+    from bitwright.export.integer import IntegerModel
+
+KHZ_PER_MHZ = 1000
+TEST_IMAGES = 2  # of random pixels, that an exported folder proves itself on
+
+
+class CortexM(Target, abc.ABC):
+    """What the processors have in common; `name` is theirs, as `export.c.cores` has it."""
+
+    metrics: ClassVar[tuple[str, ...]] = (
+        "latency_ms",
+        "file_bytes",
+        "instructions",
+        "flash_bytes",
+        "ram_bytes",
+    )
+    timed = False
+
+    def supports(self, method: Method, role: Role) -> str | None:
+        """None for integer methods of 1 to 8 bits, activations with one grid per tensor."""
+        if not method.quantized:
+            return "the processor computes in integers of at most 8 bits; take 1 to 8 bits"
+        reason = refusal(method, role)
+        if reason:
+            return reason
+        if role == "activation" and method.per_channel:
+            return "integer convolution needs one scale for its whole input; take it per tensor"
+        return None
+
+    def export(self, model: "IntegerModel", path: Path, metadata: Mapping[str, str]) -> None:
+        """Writes the packed ONNX file; ExportError where C could not be made of it."""
+        from bitwright.export.c.model_source import write_model
+        from bitwright.export.onnx_file import write
+
+        write_model(model, {})
+        write(model, path, metadata)
+
+    def load(self, path: Path, *, threads: int = 1) -> Runner:
+        """The network's C, compiled for this machine: bit for bit what the processor computes."""
+        from bitwright.export.c.host import HostModel
+        from bitwright.export.c.model_source import logit_steps
+        from bitwright.export.onnx_reader import read
+
+        del threads  # the C has one
+        model = read(path)
+        return _OnHost(HostModel(model), logit_steps(model), model.graph.input.shape)
+
+    def measure(self, path: Path) -> dict[str, Measurement]:
+        """Instructions of one random image, latency of as many cycles, flash, RAM, the file."""
+        from bitwright.export.onnx_reader import read
+
+        model, core = read(path), self._core()
+        found = costs_on(model, core)
+        context = (("processor", core.name), ("emulator", core.machine))
+        clock = (*context, ("clock_mhz", str(core.clock_mhz)), ("cycles_per_instruction", "1"))
+        latency = found["instructions"] / (core.clock_mhz * KHZ_PER_MHZ)
+        return {
+            "latency_ms": Measurement(latency, context=clock),
+            "file_bytes": Measurement(float(path.stat().st_size)),
+            **{name: Measurement(value, context=context) for name, value in found.items()},
+        }
+
+    def ship(self, path: Path, folder: Path) -> dict[str, float] | None:
+        """Writes the C of an exported file into a folder, with README, build files and a test.
+
+        The costs that the README tells; None where they cannot be measured here
+        (`measure.qemu.emulator.missing` says why).
+        """
+        from bitwright.export.c.folder import write_folder
+        from bitwright.export.onnx_reader import metadata, read
+        from bitwright.measure.qemu.emulator import missing
+
+        model, core = read(path), self._core()
+        shape = (TEST_IMAGES, *model.graph.input.shape)
+        images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        found = None if missing() else costs_on(model, core)
+        about = {key: value for key, value in (metadata(path) or {}).items() if key in SHOWN}
+        write_folder(model, folder, about, core=core, images=images, costs=found)
+        return found
+
+    def _core(self) -> "Core":
+        from bitwright.export.c.cores import core_named
+
+        return core_named(self.name)
+
+
+SHOWN = frozenset({"study", "data", "classes", "test_accuracy", "bitwright_version"})
+
+
+class CortexM4(CortexM):
+    """ARMv7E-M with DSP instructions."""
+
+    name = "cortex-m4"
+
+
+class CortexM7(CortexM):
+    """ARMv7E-M with DSP instructions, two issued at a time."""
+
+    name = "cortex-m7"
+
+
+class CortexM33(CortexM):
+    """ARMv8-M Mainline with DSP instructions."""
+
+    name = "cortex-m33"
+
+
+class CortexM55(CortexM):
+    """ARMv8.1-M; by its DSP instructions, not by its vectors."""
+
+    name = "cortex-m55"
+
+
+def costs_on(model: "IntegerModel", core: "Core") -> dict[str, float]:
+    """instructions, flash_bytes and ram_bytes; TargetError where the tools are not installed."""
+    from bitwright.measure.qemu.emulator import run, sizes
+
+    shape = (1, *model.graph.input.shape)
+    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    linked = sizes(model, core)
+    return {
+        "instructions": float(run(model, core, image).instructions[0]),
+        "flash_bytes": float(linked.flash_bytes),
+        "ram_bytes": float(linked.ram_bytes),
+    }
+
+
+class _OnHost:
+    """Exported C that answers in real logits."""
+
+    def __init__(
+        self, built: "HostModel", steps: npt.NDArray[np.float64], shape: tuple[int, ...]
+    ) -> None:
+        self._built = built
+        self._steps = steps
+        self._shape = shape
+
+    def logits(self, x: npt.NDArray[np.uint8]) -> npt.NDArray[np.floating[Any]]:
+        """Logits (N, classes) of uint8 images (N, C, H, W); TargetError for any other array."""
+        if x.dtype != np.uint8 or x.shape[1:] != self._shape:
+            raise TargetError(
+                f"images are {x.dtype} {x.shape}; the C takes uint8 "
+                f"(N, {', '.join(map(str, self._shape))})"
+            )
+        return self._built.logits(x) * self._steps

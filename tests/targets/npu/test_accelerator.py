@@ -64,6 +64,12 @@ def test_its_digest_follows_what_it_says_not_how() -> None:
         ("{weights: 4, activations: 4", "{weights: 9, activations: 4", 7, "'pairs.2.weights'"),
         ("{weights: 4, activations: 4", "{weights: 4, activations: 8", 7, "4x8 stands twice"),
         ("{weights: 4, activations: 4", "{weights: 16, activations: 16", 7, "are floating point"),
+        (
+            "{weights: 4, activations: 4",
+            "{weights: 16, activations: 4",
+            7,
+            "both of one sort",
+        ),
         ("activations: 8", "activations: 5", 4, "no pair has activations of 8 bits"),
         (
             "{weights: 8, activations: 8",

@@ -142,7 +142,13 @@ class Accelerator(Part):
         for at, pair in enumerate(self.pairs):
             if any(str(pair) == str(other) for other in self.pairs[:at]):
                 yield ("pairs", at), f"the pair {pair} stands twice; take one of the two out"
-            widest = max(pair.weights, pair.activations)
+            narrowest, widest = sorted((pair.weights, pair.activations))
+            if narrowest <= WIDEST < widest:
+                yield (
+                    ("pairs", at),
+                    f"{widest} bits are floating point, {narrowest} an integer; take both of one "
+                    "sort",
+                )
             if widest > WIDEST and self.integer_only:
                 yield (
                     ("pairs", at),

@@ -88,6 +88,11 @@ bench-joint: setup ## Joint search against structure first, bits afterwards: thr
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/joint.py
 	$(BIN)/python docs/results_joint.py
 
+.PHONY: bench-targets
+bench-targets: setup ## Each target's winner, judged on all of them: some 10 minutes on one core, goes on where it stopped
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/targets.py
+	$(BIN)/python docs/results_targets.py
+
 .PHONY: bench-halving
 bench-halving: setup ## What training candidates in stages saves: 45 minutes on one core, goes on where it stopped
 	$(BIN)/bitwright data fetch fashion-mnist

@@ -1,0 +1,53 @@
+"""What the page says of the search's answer to its target is what the committed result says."""
+
+import copy
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    return importlib.import_module("results_targets")
+
+
+@pytest.fixture
+def result(script):
+    return json.loads(script.RESULT.read_text(encoding="utf-8"))
+
+
+def test_the_committed_block_is_what_the_result_says(script, papers, result):
+    page = papers["docs/targets.md"].text
+    assert script.with_block(page, script.block(result)) == page
+    assert script.BEGIN in page
+
+
+def test_every_winner_is_measured_on_every_target(result):
+    names = set(result["winners"])
+    assert {"npu:bit-fusion", "npu:edge-8-4", "npu:int8"} <= names
+    for name, one in result["winners"].items():
+        assert set(one["measured"]) == set(result["matrix"][name]) == names
+        assert result["matrix"][name][name] == 1
+    assert len({json.dumps(one["policy"]) for one in result["winners"].values()}) == len(names)
+
+
+def test_the_verdict_follows_the_matrix(script, result):
+    names = list(result["matrix"])
+    won, lost = (copy.deepcopy(result) for _ in range(2))
+    for name in names:
+        for other in names:
+            share = 1.0 if name == other else 0.9
+            won["matrix"][name][other] = lost["matrix"][name][other] = share
+    assert "On every target its own winner comes first." in script.block(won)
+    lost["matrix"][names[0]][names[1]] = 1.02
+    told = script.block(lost)
+    assert f"On {len(names) - 1} of {len(names)} targets its own winner comes first." in told
+    assert f"On `{names[1]}` a network searched for another target" in told
+    lost["matrix"][names[0]][names[1]] = None
+    assert "On every target its own winner comes first." in script.block(lost)
+    assert "| - |" in script.block(lost)

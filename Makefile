@@ -113,6 +113,12 @@ bench-precision: setup ## Time training steps in bfloat16 against float32: two m
 bench-latency: setup ## Time exported files against float32: a minute on one core
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/latency.py
 
+.PHONY: bench-mcu
+bench-mcu: setup ## Instructions, flash and RAM of exported C under QEMU: an hour on one core, goes on where it stopped
+	$(BIN)/bitwright data fetch fashion-mnist cifar10
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mcu.py
+	$(BIN)/python docs/results_mcu.py
+
 clean: ## Remove .venv, caches and build products; studies in runs/ stay
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find src tests examples docs -name __pycache__ -prune -exec rm -rf {} +

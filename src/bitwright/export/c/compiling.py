@@ -19,11 +19,9 @@ PATIENCE_S = 300.0
 @functools.cache
 def compiled_kernels(compiler: str, options: tuple[str, ...]) -> tuple[str, ...]:
     """The object files of all kernels; TargetError where the compiler fails."""
-    place = resources.files("bitwright.export.c").joinpath("kernels")
-    names = sorted(item.name for item in place.iterdir() if item.name.endswith((".c", ".h")))
-    texts = {name: kernel_text(name) for name in names}
+    texts = _kernels()
     version = compile_with(compiler, "--version")
-    key = "\0".join([*names, *texts.values(), *options, version, processor.name()])
+    key = "\0".join([kernels_digest(), *options, version, processor.name()])
     cache = Path(platformdirs.user_cache_dir("bitwright"))
     folder = cache / f"c-kernels-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     if not folder.is_dir():
@@ -40,6 +38,20 @@ def compiled_kernels(compiler: str, options: tuple[str, ...]) -> tuple[str, ...]
                 if not folder.is_dir():  # else another process was quicker
                     raise
     return tuple(sorted(map(str, folder.glob("*.o"))))
+
+
+def kernels_digest() -> str:
+    """Names the kernels as they stand."""
+    texts = _kernels()
+    return hashlib.sha256("\0".join([*texts, *texts.values()]).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def _kernels() -> dict[str, str]:
+    """The files of all kernels."""
+    place = resources.files("bitwright.export.c").joinpath("kernels")
+    names = sorted(item.name for item in place.iterdir() if item.name.endswith((".c", ".h")))
+    return {name: kernel_text(name) for name in names}
 
 
 def compile_with(compiler: str, *arguments: str, folder: Path | None = None) -> str:

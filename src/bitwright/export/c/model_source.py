@@ -99,9 +99,8 @@ class _Writer:
     def _conv(self, at: int, layer: Layer) -> str:
         node, (channels, height, width) = layer.node, self._shape(layer.node.inputs[0])
         out_channels, out_height, out_width = node.shape
-        depthwise = node.groups == channels == out_channels and node.groups > 1
-        order = (0, 1, 2, 3) if depthwise else (0, 2, 3, 1)
-        stored = store(layer.kernel, order=order, as_stream=depthwise)
+        depthwise = is_depthwise(node, channels)
+        stored = stored_weights(layer, (channels, height, width))
         window = node.kernel**2
         if depthwise:
             kernel = "depthwise"
@@ -123,7 +122,7 @@ class _Writer:
     def _linear(self, at: int, layer: Layer) -> str:
         node, shape = layer.node, self._shape(layer.node.inputs[0])
         outputs, inputs = layer.kernel.codes.shape
-        stored = _linear_weights(layer, shape)
+        stored = stored_weights(layer, shape)
         self._scratch[node.name] = _row_bytes(stored, inputs, 1)
         fields: dict[str, object] = {
             "weights": self._weights(at, stored),
@@ -394,9 +393,18 @@ def _row_bytes(stored: StoredWeights, count: int, pixels: int) -> int:
     return 2 * padded * (pixels + (stored.form == "decoded"))
 
 
-def _linear_weights(layer: Layer, shape: tuple[int, ...]) -> StoredWeights:
-    """The weights of a linear layer in the order of its input: channels last."""
+def is_depthwise(node: Node, channels: int) -> bool:
+    """Whether a convolution of so many channels makes each output of one input channel."""
+    return node.groups == channels == node.shape[0] and node.groups > 1
+
+
+def stored_weights(layer: Layer, shape: tuple[int, ...]) -> StoredWeights:
+    """The weights of a layer whose input has that shape, in the order of the input in memory."""
     kernel = layer.kernel
+    if layer.node.op == "conv":
+        if is_depthwise(layer.node, shape[0]):
+            return store(kernel, order=(0, 1, 2, 3), as_stream=True)
+        return store(kernel, order=(0, 2, 3, 1))
     if len(shape) == 1:
         return store(kernel, order=(0, 1))
     codes = kernel.codes.reshape(len(kernel.codes), *shape)

@@ -58,52 +58,115 @@ BW_INLINE int32_t multiply_high(uint32_t a, uint32_t b, int32_t sum)
 #endif
 }
 
-/* One output pixel, from the top left of its window; rows of the window lie `row_bytes` apart. */
-BW_INLINE void convolve_pixel(const bw_conv *layer, const uint8_t *corner, uint32_t row_bytes,
-    const int16_t *weights, uint8_t *out, const uint32_t kernel)
+/* Four channels of one place in the window; moves behind the weights. */
+BW_INLINE void multiply_place(bw_sums *sums, const uint8_t *at, const int16_t **weights)
 {
-    const bw_ends ends = bw_ends_of(&layer->rescale);
-    const int32_t *const bias = layer->bias, *const multiplier = layer->rescale.multiplier;
-    const int8_t *const shift = layer->rescale.shift;
-    const uint32_t channels = layer->channels, step = layer->rescale.channel_step;
+    const uint32_t word = bw_load(at);
+    const uint32_t even = bw_unsigned_even(word), odd = bw_unsigned_odd(word);
+    const uint32_t w0 = bw_load(*weights), w1 = bw_load(*weights + 2);
+    *weights += 4;
+    sums->a = multiply_low(even, w0, sums->a);
+    sums->b = multiply_low(odd, w1, sums->b);
+    sums->c = multiply_high(even, w0, sums->c);
+    sums->d = multiply_high(odd, w1, sums->d);
+}
+
+/* What all pixels need. */
+typedef struct {
+    const int16_t *weights;
+    const int32_t *bias, *multiplier;
+    const int8_t *shift;
+    bw_ends ends;
+    uint32_t channels, channel_step;
+} job_of;
+
+/* The code of a channel, before levels; `at` is its multiplier's place, and moves to the next. */
+BW_INLINE uint32_t code_of(const job_of *job, uint32_t *at, int32_t sum)
+{
+    const int32_t multiplier = job->multiplier[*at];
+    int shift = job->shift[*at];
+    *at += job->channel_step;
+    if (shift < 0) {
+        sum = bw_moved_left(sum, -shift);
+        shift = 0;
+    }
+    return bw_rounded((int64_t)sum * multiplier, shift, job->ends.twice_zero);
+}
+
+/* One output pixel, from the top left of its window; rows of the window lie `row_bytes` apart. */
+BW_INLINE void convolve_pixel(const job_of *job, const uint8_t *corner, uint32_t row_bytes,
+    uint8_t *out, const uint32_t kernel)
+{
+    const uint32_t channels = job->channels;
+    const int16_t *weights = job->weights;
     uint32_t channel, y, x;
-    for (channel = 0; channel < channels; channel += 4) {
+    for (channel = 0; channel < channels; channel += 4, out += 4) {
         const uint8_t *row = corner + channel;
-        bw_sums sums = {0, 0, 0, 0};
-        for (y = 0; y < kernel; y++, row += row_bytes) {
-            const uint8_t *at = row;
-            for (x = 0; x < kernel; x++, at += channels, weights += 4) {
-                uint32_t word = bw_load(at);
-                uint32_t even = bw_unsigned_even(word), odd = bw_unsigned_odd(word);
-                uint32_t w0 = bw_load(weights), w1 = bw_load(weights + 2);
-                sums.a = multiply_low(even, w0, sums.a);
-                sums.b = multiply_low(odd, w1, sums.b);
-                sums.c = multiply_high(even, w0, sums.c);
-                sums.d = multiply_high(odd, w1, sums.d);
+        const uint32_t left = channels - channel;
+        const int32_t *const bias = job->bias + channel;
+        uint32_t a, b, c, d, place = channel * job->channel_step;
+        bw_sums sums;
+        sums.a = bias[0];
+        sums.b = left > 1 ? bias[1] : 0;
+        sums.c = left > 2 ? bias[2] : 0;
+        sums.d = left > 3 ? bias[3] : 0;
+        BW_HIDE(channel);
+        BW_HIDE(place);
+        if (kernel == 3) {
+            for (y = 0; y < 3; y++, row += row_bytes) {
+                multiply_place(&sums, row, &weights);
+                multiply_place(&sums, row + channels, &weights);
+                multiply_place(&sums, row + 2 * channels, &weights);
+            }
+        } else {
+            for (y = 0; y < kernel; y++, row += row_bytes) {
+                for (x = 0; x < kernel; x++) {
+                    multiply_place(&sums, row + x * channels, &weights);
+                }
             }
         }
-#define BW_LANE(i, n)                                                                               \
-    if (channel + (i) < channels) {                                                                \
-        int32_t sum = bw_multiply_add(1, bias[channel + (i)], sums.n);                           \
-        uint32_t at = (channel + (i)) * step;                                                      \
-        *out++ = bw_code(sum, multiplier[at], shift[at], ends);                                    \
-    }
-        BW_LANE(0, a)
-        BW_LANE(1, b)
-        BW_LANE(2, c)
-        BW_LANE(3, d)
-#undef BW_LANE
+        a = code_of(job, &place, sums.a);
+        if (left < 4) {
+            out[0] = bw_on_level(a, job->ends);
+            if (left > 1) {
+                out[1] = bw_on_level(code_of(job, &place, sums.b), job->ends);
+            }
+            if (left > 2) {
+                out[2] = bw_on_level(code_of(job, &place, sums.c), job->ends);
+            }
+            return;
+        }
+        b = code_of(job, &place, sums.b);
+        c = code_of(job, &place, sums.c);
+        d = code_of(job, &place, sums.d);
+        if (job->ends.high < 255 || job->ends.levels) {
+            a = bw_on_level(a, job->ends);
+            b = bw_on_level(b, job->ends);
+            c = bw_on_level(c, job->ends);
+            d = bw_on_level(d, job->ends);
+        }
+        out[0] = (uint8_t)a;
+        out[1] = (uint8_t)b;
+        out[2] = (uint8_t)c;
+        out[3] = (uint8_t)d;
     }
 }
 
 void bw_depthwise(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch)
 {
     const int32_t kernel = layer->kernel, stride = layer->stride;
-    const uint32_t channels = layer->channels;
-    int16_t *weights = scratch;
-    uint8_t *window = (uint8_t *)(weights + (channels + 3) / 4 * 4 * (uint32_t)(kernel * kernel));
+    const uint32_t channels = layer->channels, places = (uint32_t)(kernel * kernel);
+    uint8_t *const window = (uint8_t *)((int16_t *)scratch + (channels + 3) / 4 * 4 * places);
     int32_t y, x;
-    decode(layer, weights);
+    job_of job;
+    job.weights = scratch;
+    job.bias = layer->bias;
+    job.multiplier = layer->rescale.multiplier;
+    job.shift = layer->rescale.shift;
+    job.ends = bw_ends_of(&layer->rescale);
+    job.channels = channels;
+    job.channel_step = layer->rescale.channel_step;
+    decode(layer, scratch);
     for (y = 0; y < layer->out_height; y++) {
         for (x = 0; x < layer->out_width; x++, out += channels) {
             const int32_t top = y * stride - kernel / 2, left = x * stride - kernel / 2;
@@ -117,9 +180,9 @@ void bw_depthwise(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *s
                 row_bytes = (uint32_t)layer->width * channels;
             }
             if (kernel == 3) {
-                convolve_pixel(layer, corner, row_bytes, weights, out, 3);
+                convolve_pixel(&job, corner, row_bytes, out, 3);
             } else {
-                convolve_pixel(layer, corner, row_bytes, weights, out, (uint32_t)kernel);
+                convolve_pixel(&job, corner, row_bytes, out, (uint32_t)kernel);
             }
         }
     }

@@ -1,0 +1,32 @@
+"""The table of layers: foretells a whole network's instructions, and measures each kind once."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitwright.export.c.cores import CORES
+from bitwright.measure.qemu import emulator
+from bitwright.measure.qemu.table import Table
+from bitwright.testing.c_networks import every_layer
+from bitwright.testing.integer_models import random_images, random_model
+
+CORTEX_M4 = CORES["cortex-m4"]
+ERROR = 0.03  # of a network's instructions: what a layer takes depends a little on its numbers
+
+
+@pytest.mark.slow
+def test_the_sum_over_layers_is_the_network_and_is_kept(tmp_path: Path, monkeypatch) -> None:
+    if emulator.missing():
+        pytest.skip(f"the table is not tested: {emulator.missing()}")
+    model = random_model(every_layer("affine:3", "apot:4:tensor"), np.random.default_rng(0))
+    table = Table(CORTEX_M4, path=tmp_path / "kept" / "table.json")
+    foretold = table.instructions(model)
+    images = random_images(model.graph, 1, np.random.default_rng(1))
+    counted = emulator.run(model, CORTEX_M4, images).instructions[0]
+    assert abs(foretold / counted - 1) < ERROR
+    assert len(table) == len(model.layers) - 1
+    monkeypatch.setenv("PATH", "")  # nothing can be run any more
+    again = Table(CORTEX_M4, path=tmp_path / "kept" / "table.json")
+    other = random_model(every_layer("affine:3", "apot:4:tensor"), np.random.default_rng(5))
+    assert abs(again.instructions(other) / counted - 1) < ERROR

@@ -41,7 +41,7 @@ def _winner(name: str, one: Mapping[str, Any]) -> str:
         one["structure"],
         " ".join(_bits(one["policy"])),
         f"{100 * one['test_accuracy']:.1f} %",
-        f"{1000 * there['latency_ms']:.2f} µs",
+        f"{1000 * there['latency_ms']:,.2f} µs",
         "" if energy is None else f"{energy:.3f} µJ",
         ", ".join(_shares(there.get("bound_by", {}))),
     ]
@@ -74,7 +74,8 @@ def _told(result: Mapping[str, Any]) -> str:
         f"seed and reward: held-out accuracy x latency to the power of -{weight:g}. Below, every "
         "winner's reward on every target, divided by that of the target's own winner: a row's "
         "network, a column's processor, a dash where it does not run. `make bench-targets`, "
-        f"{minutes:.0f} minutes of one thread; {result['machine']['processor']}."
+        f"{minutes:.0f} minutes of one thread, compilers and emulators not counted; "
+        f"{result['machine']['processor']}."
     )
 
 
@@ -99,7 +100,11 @@ def _verdict(result: Mapping[str, Any]) -> str:
         if all((row[name] or 0) < 1 for other, row in matrix.items() if other != name)
     ]
     if len(first) == len(matrix):
-        return "On every target its own winner comes first."
+        closest = max(row[to] or 0 for name, row in matrix.items() for to in row if to != name)
+        return (
+            "On every target its own winner comes first; the closest other comes to "
+            f"{closest:.3f}. One seed: what lies less than a hundredth apart, another may turn."
+        )
     rest = ", ".join(f"`{name}`" for name in matrix if name not in first)
     return (
         f"On {len(first)} of {len(matrix)} targets its own winner comes first. On {rest} a network "

@@ -43,11 +43,12 @@ def test_the_verdict_follows_the_matrix(script, result):
         for other in names:
             share = 1.0 if name == other else 0.9
             won["matrix"][name][other] = lost["matrix"][name][other] = share
-    assert "On every target its own winner comes first." in script.block(won)
+    told = script.block(won)
+    assert "On every target its own winner comes first; the closest other comes to 0.900." in told
     lost["matrix"][names[0]][names[1]] = 1.02
     told = script.block(lost)
     assert f"On {len(names) - 1} of {len(names)} targets its own winner comes first." in told
     assert f"On `{names[1]}` a network searched for another target" in told
     lost["matrix"][names[0]][names[1]] = None
-    assert "On every target its own winner comes first." in script.block(lost)
+    assert "On every target its own winner comes first;" in script.block(lost)
     assert "| - |" in script.block(lost)

@@ -65,3 +65,26 @@ def test_answers_are_those_of_the_reference(model) -> None:
     assert np.array_equal(loaded.logits(images), reference.run(network, images))
     with pytest.raises(Exception, match="the C takes uint8"):
         loaded.logits(images[:, :1])
+
+
+@pytest.mark.slow
+def test_a_study_searches_for_instructions_and_its_winner_is_exported(program) -> None:
+    if emulator.missing():
+        pytest.skip(f"no study runs for a microcontroller: {emulator.missing()}")
+    metrics = {"accuracy": {"weight": 1}, "instructions": {"weight": 0.1, "reference": 500_000}}
+    name = program.study(
+        target="cortex-m4",
+        reward={"metrics": metrics},
+        limits={"flash_bytes": 60_000, "ram_bytes": 16_000},
+        search__iterations=1,
+    )
+    assert program.run("search", name, "--quiet").code == 0
+    told = program.run("show", name, "--json").json
+    assert told["trials"]["complete"] >= 1
+    winner = told["final"]["metrics"]
+    assert winner["instructions"] > winner["macs"] / 2 and winner["ram_bytes"] < 16_000
+    asked = ("export", name, "--target", "cortex-m4", "--out", "firmware", "--json")
+    costs = program.run(*asked).json["costs"]
+    assert costs["instructions"] == winner["instructions"]
+    tested = subprocess.run(["make", "test"], cwd=program.folder / "firmware", capture_output=True)
+    assert b"OK: all logits agree" in tested.stdout

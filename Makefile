@@ -89,7 +89,7 @@ bench-joint: setup ## Joint search against structure first, bits afterwards: thr
 	$(BIN)/python docs/results_joint.py
 
 .PHONY: bench-targets
-bench-targets: setup ## Each target's winner, judged on all of them: some 10 minutes on one core, goes on where it stopped
+bench-targets: setup ## Each target's winner, judged on all of them: some 20 minutes on one core, goes on where it stopped
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/targets.py
 	$(BIN)/python docs/results_targets.py
 

@@ -89,7 +89,7 @@ def _matrix(matrix: Mapping[str, Mapping[str, float | None]]) -> str:
 
 
 def _cell(share: float | None) -> str:
-    return "-" if share is None else f"{share:.3f}"
+    return "-" if share is None else f"{share:.4f}"
 
 
 def _verdict(result: Mapping[str, Any]) -> str:
@@ -105,10 +105,13 @@ def _verdict(result: Mapping[str, Any]) -> str:
             "On every target its own winner comes first; the closest other comes to "
             f"{closest:.3f}. One seed: what lies less than a hundredth apart, another may turn."
         )
-    rest = ", ".join(f"`{name}`" for name in matrix if name not in first)
+    lost = [name for name in matrix if name not in first]
+    reached = {name: max(row[name] or 0 for row in matrix.values()) for name in lost}
+    rest = ", ".join(f"`{name}` (to {share:.3f})" for name, share in reached.items())
     return (
-        f"On {len(first)} of {len(matrix)} targets its own winner comes first. On {rest} a network "
-        "searched for another target does as well or better: the search did not find it."
+        f"On {len(first)} of {len(matrix)} targets its own winner comes first. A network searched "
+        f"for another target does as well or better on {rest}: the search did not find it. One "
+        "seed: what lies less than a hundredth apart, another may turn."
     )
 
 

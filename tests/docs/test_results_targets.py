@@ -48,7 +48,7 @@ def test_the_verdict_follows_the_matrix(script, result):
     lost["matrix"][names[0]][names[1]] = 1.02
     told = script.block(lost)
     assert f"On {len(names) - 1} of {len(names)} targets its own winner comes first." in told
-    assert f"On `{names[1]}` a network searched for another target" in told
+    assert f"another target does as well or better on `{names[1]}` (to 1.020)" in told
     lost["matrix"][names[0]][names[1]] = None
     assert "On every target its own winner comes first;" in script.block(lost)
     assert "| - |" in script.block(lost)

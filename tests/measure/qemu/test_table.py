@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bitwright.errors import TargetError
 from bitwright.export.c.cores import CORES
 from bitwright.measure.qemu import emulator
 from bitwright.measure.qemu.table import Table
@@ -30,3 +31,15 @@ def test_the_sum_over_layers_is_the_network_and_is_kept(tmp_path: Path, monkeypa
     again = Table(CORTEX_M4, path=tmp_path / "kept" / "table.json")
     other = random_model(every_layer("affine:3", "apot:4:tensor"), np.random.default_rng(5))
     assert abs(again.instructions(other) / counted - 1) < ERROR
+
+
+def test_a_table_of_its_own_place_needs_the_compiler_it_is_of(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(TargetError, match="not on the path"):
+        Table(CORTEX_M4)
+    monkeypatch.undo()
+    if emulator.missing():
+        pytest.skip(f"the table is not tested: {emulator.missing()}")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert len(Table(CORTEX_M4)) == 0

@@ -142,7 +142,7 @@ def link(files: Mapping[str, str], core: Core, folder: Path, options: Sequence[s
     files = {**files, **cortex_files(core), "board.h": program_text("board.h")}
     write_files(folder, files)
     sources = sorted(name for name in files if name.endswith(".c"))
-    _check_installed()
+    check_installed()
     flags = (*FLAGS, *core.options)
     kernels = compiled_kernels(COMPILER, flags)
     compile_with(COMPILER, *flags, *options, *sources, *kernels, *LINKED, folder=folder)
@@ -170,14 +170,15 @@ def _empty_vector(model: IntegerModel) -> str:
     )
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """TargetError where a program that this needs is missing."""
     reason = missing()
     if reason:
         raise TargetError(reason)
 
 
 def _run(*command: str, folder: Path) -> str:
-    _check_installed()
+    check_installed()
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )

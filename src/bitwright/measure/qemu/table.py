@@ -7,17 +7,18 @@ tells a network's instructions without running it.
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import platformdirs
 
-from bitwright.export.c.compiling import kernels_digest
+from bitwright.export.c.compiling import compile_with, kernels_digest
 from bitwright.export.c.cores import Core
 from bitwright.export.c.model_source import stored_weights
 from bitwright.export.integer import IntegerModel, Layer
 from bitwright.graph import Graph, Node
-from bitwright.measure.qemu.emulator import run
+from bitwright.measure.qemu.emulator import COMPILER, FLAGS, check_installed, run
 
 ALONE = "input"
 
@@ -25,13 +26,13 @@ ALONE = "input"
 class Table:
     """What layers cost on a core: measured when first asked for, kept in a file.
 
-    Safe to share between processes: each keeps what it found, and the last to write wins.
+    The file is of these kernels and this compiler; without a compiler its path must be given. Safe
+    to share between processes: each keeps what it found, and the last to write wins.
     """
 
     def __init__(self, core: Core, *, path: Path | None = None) -> None:
-        folder = Path(platformdirs.user_cache_dir("bitwright"))
         self._core = core
-        self._path = path or folder / f"layers-{core.name}-{kernels_digest()}.json"
+        self._path = path or _kept(core)
         self._costs: dict[str, int] = {}
         if self._path.exists():
             self._costs = json.loads(self._path.read_text(encoding="utf-8"))
@@ -50,8 +51,18 @@ class Table:
             self._costs[key] = _measured(model, layer, self._core)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             whole = json.dumps(self._costs, indent=0, sort_keys=True)
-            self._path.write_text(whole, encoding="utf-8")
+            written = self._path.with_suffix(f".{os.getpid()}")
+            written.write_text(whole, encoding="utf-8")
+            written.replace(self._path)
         return self._costs[key]
+
+
+def _kept(core: Core) -> Path:
+    """Where the table of the kernels as they stand, compiled as here, is kept."""
+    check_installed()
+    about = kernels_digest() + compile_with(COMPILER, "--version") + " ".join(FLAGS)
+    name = f"layers-{core.name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}.json"
+    return Path(platformdirs.user_cache_dir("bitwright")) / name
 
 
 def _key(model: IntegerModel, layer: Layer) -> str:

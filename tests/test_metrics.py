@@ -2,7 +2,7 @@
 
 import pytest
 
-from bitwright.metrics import COMPARED, COSTS, EVERYWHERE, LATENCY, METRICS, compared, known
+from bitwright.metrics import COMPARED, EVERYWHERE, LATENCY, METRICS, compared, known, on, traded
 from bitwright.records import Genome, Measurement
 from bitwright.study.view import FIELDS, Entry, fields_of
 
@@ -15,7 +15,8 @@ def test_names_are_told_apart() -> None:
     assert set(METRICS) == set(names) - {"test_accuracy"}
     assert set(EVERYWHERE) < set(METRICS)
     assert set(FIELDS) <= set(names)
-    assert all(metric.better == "min" for metric in COSTS)
+    costs = traded(names)
+    assert costs and all(metric.better == "min" for metric in costs)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,14 @@ def test_every_metric_has_its_unit_and_an_unknown_one_is_a_plain_number(
     name: str, value: float, shown: str
 ) -> None:
     assert known(name).show(value) == shown
+
+
+def test_a_metric_of_one_target_among_several_is_told_as_the_plain_one() -> None:
+    metric = known(on("latency_ms", "cortex-m4"))
+    assert metric.name == "latency_ms@cortex-m4" and metric.traded
+    assert metric.title == "Latency on cortex-m4" and metric.show(0.5) == LATENCY.show(0.5)
+    names = ["soil_moisture@pot", "macs", "latency_ms@b", "accuracy", "latency_ms@a"]
+    assert [metric.name for metric in traded(names)] == ["latency_ms@b", "latency_ms@a"]
 
 
 def test_an_entry_knows_what_was_measured() -> None:

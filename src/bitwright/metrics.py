@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 TIMES = "\N{MULTIPLICATION SIGN}"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 MISSING = "-"
+ON = "@"  # of one target among several: "latency_ms@cortex-m4"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -95,23 +96,45 @@ RAM = Metric("ram_bytes", "RAM", "kB", 1000, 1, "min", *_SMALLER, traded=True)
 _OF_ALL = (ACCURACY, LATENCY, PACKED, FILE, MACS, BITOPS, PEAK, PARAMETERS)
 _OF_SOME = (INSTRUCTIONS, CYCLES, ENERGY, FLASH, RAM)
 EVERYWHERE = tuple(metric.name for metric in _OF_ALL)  # whatever the target is
+OF_NETWORKS = frozenset(EVERYWHERE) - {LATENCY.name, FILE.name}  # whoever runs them
 METRICS = {metric.name: metric for metric in (*_OF_ALL, *_OF_SOME)}  # all that a study may name
 
 COMPARED = (
     *(TEST_ACCURACY, ACCURACY, PACKED, FILE, LATENCY),
     *(*_OF_SOME, MACS, BITOPS, PEAK, PARAMETERS),
 )
-COSTS = tuple(metric for metric in COMPARED if metric.traded)
+_PLACES = {metric.name: at for at, metric in enumerate(COMPARED)}
+
+
+def on(name: str, target: str) -> str:
+    """The metric's name where it is that of one target among several."""
+    return f"{name}{ON}{target}"
 
 
 def known(name: str) -> Metric:
     """The metric of that name; one that is not known here is a plain number, better if smaller."""
-    found = next((metric for metric in COMPARED if metric.name == name), None)
-    return found or Metric(name, name.replace("_", " ").capitalize())
+    plain, at, target = name.partition(ON)
+    ours = next((metric for metric in COMPARED if metric.name == plain), None)
+    found = ours or Metric(plain, plain.replace("_", " ").capitalize())
+    if not at:
+        return found
+    return dataclasses.replace(found, name=name, title=f"{found.title} on {target}")
+
+
+def ordered(names: Iterable[str]) -> tuple[Metric, ...]:
+    """The metrics of these names in the order they are shown, those of several targets together."""
+
+    def place(name: str) -> int:
+        return _PLACES.get(name.partition(ON)[0], len(_PLACES))
+
+    return tuple(known(name) for name in sorted(dict.fromkeys(names), key=place))
+
+
+def traded(names: Iterable[str]) -> tuple[Metric, ...]:
+    """Those of them that are drawn against accuracy."""
+    return tuple(metric for metric in ordered(names) if metric.traded)
 
 
 def compared(entries: "Iterable[Entry | None]") -> tuple[Metric, ...]:
     """All metrics that any of the entries has, in the order they are shown."""
-    measured = dict.fromkeys(name for entry in entries if entry for name in entry.measured)
-    own = [known(name) for name in measured if name not in {metric.name for metric in COMPARED}]
-    return tuple(metric for metric in (*COMPARED, *own) if metric.name in measured)
+    return ordered(name for entry in entries if entry for name in entry.measured)

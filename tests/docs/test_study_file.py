@@ -24,7 +24,7 @@ from bitwright.quant.transforms import TRANSFORMS
 from bitwright.space.templates import TEMPLATES, stages_of
 from bitwright.space.units import UNITS
 from bitwright.targets.base import TARGETS
-from bitwright.targets.base import make as make_target
+from bitwright.targets.several import make_all, metrics_of
 from bitwright.tasks.base import TASKS
 from bitwright.tasks.data.registry import sources
 from bitwright.testing.toy_space import ToySpace
@@ -203,9 +203,10 @@ def test_every_yaml_block_is_a_study(papers):
         config = StudyConfig.from_text(text, source=text)
         for stage in stages_of(config.space):
             assert all(kind in UNITS for kind in stage.kinds)
-        Reward(config.reward.transform, config.reward.metrics, config.limits)
+        known = (*METRICS, *metrics_of(config.processors))
+        Reward(config.reward.transform, config.reward.metrics, config.limits, known)
         make(config.search.controller, ToySpace(), config.search.options, seed=0)
-        target = make_target(config.target)
+        target = make_all(config.processors)
         for role in ("weight", "activation"):
             for method in config.quantization.methods(role):
                 assert method.transform in TRANSFORMS

@@ -12,7 +12,7 @@ from bitwright.config import StudyConfig
 from bitwright.config.space import POSSIBLE
 from bitwright.control.base import CONTROLLERS
 from bitwright.control.screen import SCREENS
-from bitwright.metrics import METRICS
+from bitwright.metrics import METRICS, ON
 from bitwright.quant.names import TRANSFORMS, traits_of
 from bitwright.quant.spec import FULL_PRECISION, Role
 from bitwright.space.joint import CLASSIFIER
@@ -44,6 +44,7 @@ def study_schema() -> Schema:
         ("StudyConfig", "data", data),
         ("StudyConfig", "space", template),
         ("StudyConfig", "target", _named(TARGETS, own=r"^.+:.+$")),  # "npu:FILE" too
+        ("StudyConfig", "targets", _named(TARGETS, own=r"^.+:.+$")),
         ("DataConfig", "name", data),
         ("SpaceConfig", "template", template),
         ("SearchConfig", "controller", _named(CONTROLLERS)),
@@ -56,7 +57,9 @@ def study_schema() -> Schema:
     ):
         _put(parts[part]["properties"][key], words)
     for part, key in (("StudyConfig", "limits"), ("RewardConfig", "metrics")):
-        parts[part]["properties"][key]["propertyNames"] = {"enum": list(METRICS)}
+        of_one_target = {"type": "string", "pattern": f"^.+{ON}.+$"}
+        names = {"anyOf": [{"enum": list(METRICS)}, of_one_target]}
+        parts[part]["properties"][key]["propertyNames"] = names
     _describe_overrides(schema["$defs"])
     return {"$schema": DRAFT, **schema, "title": "A bitwright study"}
 

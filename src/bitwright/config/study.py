@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bitwright.config.data import DataConfig
 from bitwright.config.distill import DistillConfig
@@ -32,8 +32,11 @@ class StudyConfig(Part):
     task: str = "image_classification"
     """What networks are trained for: a known name, or "module:Class"."""
 
-    target: str = "onnxruntime-cpu"
+    target: str | None = "onnxruntime-cpu"
     """The processor to search for: a known name, some with ":FILE", or "module:Class"."""
+
+    targets: tuple[str, ...] | None = Field(None, min_length=2)
+    """Several processors to search for at once, instead of `target`; accuracy is the first's."""
 
     quantization: QuantizationConfig = QuantizationConfig()
     sensitivity: SensitivityConfig = SensitivityConfig()
@@ -67,6 +70,21 @@ class StudyConfig(Part):
     storage: str | None = None
     """Where trials are stored instead of study.db: a database URL that Optuna takes."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_or_several_targets(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or data.get("targets") is None:
+            return data
+        if data.get("target") is not None:
+            raise ValueError("'target' and 'targets' both say what to search for; leave one out")
+        return {**data, "target": None}
+
+    @model_validator(mode="after")
+    def _some_target(self) -> Self:
+        if self.target is None and self.targets is None:
+            raise ValueError("there is no 'target' to search for; name one, or leave it out")
+        return self
+
     @field_validator("data", mode="before", json_schema_input_type=str | DataConfig)
     @classmethod
     def _data_by_name(cls, value: Any) -> Any:
@@ -81,6 +99,11 @@ class StudyConfig(Part):
     @classmethod
     def _distill_by_where(cls, value: Any) -> Any:
         return spelt_out("distill", value)
+
+    @property
+    def processors(self) -> tuple[str, ...]:
+        """The targets that the study names, one or more."""
+        return self.targets or (self.target or "",)
 
     @classmethod
     def from_mapping(cls, data: Any, *, source: str = "study") -> "StudyConfig":

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from bitwright.control.converge import comparable
-from bitwright.metrics import COSTS, Metric
+from bitwright.metrics import Metric, traded
 from bitwright.report import figure, markup, progress, sections, tradeoff, wording
 from bitwright.report.compare_tables import FOUND, Sheet, sheets
 from bitwright.report.comparing import Comparison
@@ -25,7 +25,9 @@ def write(comparison: Comparison, path: Path) -> None:
 def render(comparison: Comparison) -> str:
     """The whole page."""
     tables = sheets(comparison)
-    fronts = [plot for cost in COSTS if (plot := _fronts(comparison, cost)) is not None]
+    outcomes = [outcome for view in comparison.views for outcome in view.outcomes]
+    costs = traded(name for outcome in outcomes for name, _ in outcome.metrics)
+    fronts = [plot for cost in costs if (plot := _fronts(comparison, cost)) is not None]
     curves = _rewards(comparison)
     page = Page(
         kind="Bitwright comparison",
@@ -74,7 +76,7 @@ def _fronts(comparison: Comparison, cost: Metric) -> Plot | None:
     costs = [x for trace in data for x in trace["x"]]
     accuracy = {"title": {"text": "Held-out accuracy (%)"}}
     return Plot(
-        name=f"fronts-{cost.name.replace('_', '-')}",
+        name=f"fronts-{figure.anchor(cost)}",
         title=f"Accuracy against {figure.lower(cost.title)}",
         reading="Up and to the left is better: the steps are each study's Pareto front, its star "
         "the network that it handed over.",

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from bitwright.control.converge import comparable
-from bitwright.metrics import ACCURACY, COSTS, Metric
+from bitwright.metrics import ACCURACY, Metric, traded
 from bitwright.records import Outcome
 from bitwright.report.hypervolume import hypervolume
 from bitwright.study.view import StudyView
@@ -136,8 +136,8 @@ def _dominated(views: Sequence[StudyView]) -> tuple[Dominated, ...]:
     everything = [outcome for outcomes in complete for outcome in outcomes]
     return tuple(
         Dominated(cost, _shares([[_point(o, cost) for o in outcomes] for outcomes in complete]))
-        for cost in COSTS
-        if everything and all(outcome.metric(cost.name) is not None for outcome in everything)
+        for cost in traded(name for outcome in everything for name, _ in outcome.metrics)
+        if all(outcome.metric(cost.name) is not None for outcome in everything)
     )
 
 

@@ -2,11 +2,12 @@
 
 import dataclasses
 import html
+import re
 import textwrap
 from collections.abc import Iterable
 from typing import Any
 
-from bitwright.metrics import COMPARED, Metric
+from bitwright.metrics import Metric, ordered
 from bitwright.records import Outcome
 from bitwright.report import wording
 from bitwright.study.view import Entry
@@ -72,6 +73,11 @@ def value(network: Outcome | Entry | None, metric: Metric) -> float | None:
     return None if network is None else network.metric(metric.name)
 
 
+def anchor(metric: Metric) -> str:
+    """The metric's name as it may stand in a page's anchor."""
+    return re.sub("[^a-z0-9]+", "-", metric.name.lower())
+
+
 def lower(title: str) -> str:
     """The title as it stands within a sentence: "packed size", but still "MACs"."""
     return title if title[:2].isupper() else title[0].lower() + title[1:]
@@ -95,7 +101,8 @@ def entry_hover(entry: Entry) -> str:
 
 
 def _measured(network: Outcome | Entry) -> list[str]:
-    pairs = ((metric, value(network, metric)) for metric in COMPARED)
+    names = network.measured if isinstance(network, Entry) else dict(network.metrics)
+    pairs = ((metric, value(network, metric)) for metric in ordered(names))
     return [
         f"{lower(metric.title)} {metric.show(found)}"
         for metric, found in pairs

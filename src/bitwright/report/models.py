@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from bitwright.metrics import ACCURACY, COSTS, MISSING, TEST_ACCURACY, Metric, compared
+from bitwright.metrics import ACCURACY, MISSING, TEST_ACCURACY, Metric, compared, traded
 from bitwright.report import figure, markup, sections, tradeoff, wording
 from bitwright.report.compare_tables import Sheet, framed_sheet
 from bitwright.report.figure import SERIES, Plot, Trace
@@ -76,7 +76,8 @@ def as_json(model: ModelView) -> dict[str, Any]:
 
 def render(models: Sequence[ModelView]) -> str:
     """The page that compares them."""
-    plots = [plot for cost in COSTS if (plot := _plot(models, cost)) is not None]
+    costs = traded(name for model in models for name in model.entry.measured)
+    plots = [plot for cost in costs if (plot := _plot(models, cost)) is not None]
     first, *rest = sheets(models)
     page = Page(
         kind="Bitwright comparison",
@@ -110,7 +111,7 @@ def _plot(models: Sequence[ModelView], cost: Metric) -> Plot | None:
     costs = [x for trace in data for x in trace["x"]]
     axis = {"title": {"text": f"{accuracy.title} ({accuracy.unit})"}}
     return Plot(
-        name=f"models-{cost.name.replace('_', '-')}",
+        name=f"models-{figure.anchor(cost)}",
         title=f"Accuracy against {figure.lower(cost.title)}",
         reading="Up and to the left is better.",
         data=data,

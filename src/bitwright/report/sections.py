@@ -6,7 +6,6 @@ from html import escape
 from bitwright.metrics import (
     ACCURACY,
     BITOPS,
-    COSTS,
     EVERYWHERE,
     LATENCY,
     MACS,
@@ -17,6 +16,7 @@ from bitwright.metrics import (
     Metric,
     compared,
     known,
+    traded,
 )
 from bitwright.quant.spec import ROLES, Method
 from bitwright.records import Outcome, UnitSpec
@@ -103,7 +103,7 @@ def pareto(view: StudyView) -> str:
         return ""
     shown = [
         metric
-        for metric in (ACCURACY, *COSTS)
+        for metric in (ACCURACY, *traded(name for entry in view.pareto for name in entry.measured))
         if any(entry.metric(metric.name) is not None for entry in view.pareto)
     ]
     ranked = sorted(view.pareto, key=lambda entry: -(entry.accuracy or 0.0))

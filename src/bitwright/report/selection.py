@@ -25,7 +25,7 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-_CONDITION = re.compile(r"\s*([A-Za-z_]\w*)\s*(<=|>=|==|!=|<|>|=)\s*(\S+)\s*")
+_CONDITION = re.compile(r"\s*([A-Za-z_]\w*(?:@[^\s<>=!]+)?)\s*(<=|>=|==|!=|<|>|=)\s*(\S+)\s*")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bitwright.control.converge import comparable
-from bitwright.metrics import ACCURACY, COSTS, Metric
+from bitwright.metrics import ACCURACY, Metric, traded
 from bitwright.records import Outcome
 from bitwright.report import figure, wording
 from bitwright.report.figure import BLACK, BLUE, GREEN, GREY, VERMILION, Plot, Trace
@@ -17,7 +17,10 @@ DECADE = 10.0
 
 def tradeoffs(view: StudyView) -> tuple[Plot, ...]:
     """Held-out accuracy against each cost that was measured of any network."""
-    plots = (_tradeoff(view, cost) for cost in COSTS)
+    entries = [entry for entry in (view.baseline, wording.winner(view)) if entry]
+    names = [name for outcome in view.outcomes for name, _ in outcome.metrics]
+    names += [name for entry in entries for name in entry.measured]
+    plots = (_tradeoff(view, cost) for cost in traded(names))
     return tuple(plot for plot in plots if plot is not None)
 
 
@@ -49,7 +52,7 @@ def _tradeoff(view: StudyView, cost: Metric) -> Plot | None:
         return None
     costs = [x for trace in data for x in trace["x"]]
     return Plot(
-        name=f"tradeoff-{cost.name.replace('_', '-')}",
+        name=f"tradeoff-{figure.anchor(cost)}",
         title=f"Accuracy against {figure.lower(cost.title)}",
         reading="Up and to the left is better: the green steps are the trials that no other trial "
         "beats in both; the star is the network handed over.",

@@ -328,7 +328,7 @@ def _facts(found: Parts) -> tuple[tuple[str, str], ...]:
     return (
         ("data", known["data"]),
         (samples, f"{known[samples]}; {shape}"),
-        ("target", found.config.target),
+        ("target", ", ".join(found.config.processors)),
         ("training on", f"{known['device']}, threads: {known['threads']}; {known['processor']}"),
         ("workers", known["workers"]),
     )

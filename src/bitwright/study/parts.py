@@ -26,15 +26,15 @@ from bitwright.execute.base import EVALUATORS, Evaluator, Executor, Listener, Wo
 from bitwright.execute.inline import InlineExecutor
 from bitwright.execute.processes import ProcessExecutor
 from bitwright.execute.weights import KEPT
-from bitwright.metrics import EVERYWHERE, METRICS
+from bitwright.metrics import METRICS, OF_NETWORKS, ON
 from bitwright.quant.spec import ROLES, Method, Role
 from bitwright.seeds import derive
 from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.space.runnable import Runnable, runnable
 from bitwright.space.templates import stages_of
 from bitwright.study.settings import lookahead
-from bitwright.targets.base import TARGETS, Target, kind_of
-from bitwright.targets.base import make as make_target
+from bitwright.targets.base import TARGETS, Target
+from bitwright.targets.several import make_all, metrics_of
 
 if TYPE_CHECKING:
     from bitwright.quant.narrowing import Removed
@@ -286,18 +286,28 @@ def reward_of(config: StudyConfig) -> Reward:
 
 def _known_metrics(config: StudyConfig) -> frozenset[str]:
     """The names of all metrics that there are, those of the study's target included."""
-    return frozenset((*METRICS, *kind_of(config.target)[0].metrics))
+    return frozenset((*METRICS, *metrics_of(config.processors)))
 
 
 def _check_given(config: StudyConfig, asked: Iterable[str], place: str) -> None:
     """ConfigError for a metric that the study's target does not give."""
-    given = kind_of(config.target)[0].metrics
-    for name in sorted(set(asked).difference(EVERYWHERE, given)):
+    given = metrics_of(config.processors)
+    for name in sorted(set(asked).difference(OF_NETWORKS, given)):
+        one = next((metric for metric in given if metric.startswith(f"{name}{ON}")), None)
+        if one is not None:
+            raise ConfigError(
+                f"[{place}] '{name}' is another on each of the study's targets; say which one's it "
+                f"is to be: '{one}'"
+            )
         givers = [one for one in TARGETS if name in _metrics_of(one)]
         raise ConfigError(
-            f"[{place}] '{name}' is not measured on target '{config.target}', which gives "
+            f"[{place}] '{name}' is not measured on target '{_named(config)}', which gives "
             f"{', '.join(given)}; '{name}' is measured on: {', '.join(givers) or 'no known target'}"
         )
+
+
+def _named(config: StudyConfig) -> str:
+    return ", ".join(config.processors)
 
 
 def _metrics_of(target: str) -> tuple[str, ...]:
@@ -322,7 +332,7 @@ def methods_of(quantization: QuantizationConfig) -> MethodSpace:
 
 def target_of(config: StudyConfig) -> Target:
     """The study's target; TargetError for a method that its processor does not run."""
-    target = make_target(config.target)
+    target = make_all(config.processors)
     quantization = config.quantization
     for role in ROLES:
         methods = dict.fromkeys(quantization.methods(role))
@@ -334,7 +344,7 @@ def target_of(config: StudyConfig) -> Target:
             if reason:
                 raise TargetError(
                     f"[quantization] {role} method '{method}' is not for target "
-                    f"'{config.target}': {reason}"
+                    f"'{_named(config)}': {reason}"
                 )
     return target
 

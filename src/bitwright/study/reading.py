@@ -5,7 +5,7 @@ from typing import Any
 
 from bitwright.config import StudyConfig
 from bitwright.control.converge import comparable, winner
-from bitwright.metrics import COSTS
+from bitwright.metrics import traded
 from bitwright.records import Outcome
 from bitwright.report.pareto import Direction, front
 from bitwright.study.documents import (
@@ -90,8 +90,8 @@ def pareto(outcomes: tuple[Outcome, ...]) -> tuple[Entry, ...]:
     complete = comparable(outcomes)
     names = [
         cost.name
-        for cost in COSTS
-        if complete and all(o.metric(cost.name) is not None for o in complete)
+        for cost in traded(name for outcome in complete for name, _ in outcome.metrics)
+        if all(outcome.metric(cost.name) is not None for outcome in complete)
     ]
     points = [
         (outcome.metric("accuracy") or 0.0, *(outcome.metric(name) or 0.0 for name in names))

@@ -135,7 +135,8 @@ def _check_target(fingerprint: str, config: StudyConfig, store: Store, folder: F
     begun = bool(store.outcomes()) or store.get("sensitivity") is not None
     if begun and fingerprint != (store.get("target") or ""):
         raise ConfigError(
-            f"the study in '{folder.path}' was begun for another target than '{config.target}' is "
+            f"the study in '{folder.path}' was begun for another target than "
+            f"'{', '.join(config.processors)}' is "
             "now; put the old description back, or use another folder with --out"
         )
 

@@ -36,7 +36,8 @@ def probed_under(config: StudyConfig) -> dict[str, Any]:
     whole = config.model_dump(mode="json")
     measuring = {key: whole["sensitivity"][key] for key in ("images", "epochs", "tune_steps")}
     return {
-        **{key: whole[key] for key in ("data", "space", "target", "quantization", "device")},
+        **{key: whole[key] for key in ("data", "space", "quantization", "device")},
+        "target": whole["target"] or whole["targets"],
         "train": {key: value for key, value in whole["train"].items() if key not in NOT_PROBED},
         "distill": whole["distill"] if config.distill.candidates else None,
         "sensitivity": {**measuring, "timed": config.sensitivity.latency > 0},

@@ -1,7 +1,7 @@
 """What a target is: processors, the methods it runs, how to export for it and measure."""
 
 import abc
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
@@ -16,6 +16,9 @@ from bitwright.registry import Registry, subclass_of
 if TYPE_CHECKING:
     from bitwright.export.integer import IntegerModel
     from bitwright.graph import Graph
+
+
+FILE = "file_bytes"  # told by the file itself
 
 
 class Runner(Protocol):
@@ -42,8 +45,8 @@ class Target(abc.ABC):
 
     name: ClassVar[str]
     argument: ClassVar[str | None] = None  # in words, where a study writes one: "npu:FILE"
-    metrics: ClassVar[tuple[str, ...]] = ("latency_ms", "file_bytes")
-    timed: ClassVar[bool] = True
+    metrics: tuple[str, ...] = ("latency_ms", FILE)
+    timed: bool = True
 
     @classmethod
     def of(cls, argument: str) -> Self:
@@ -83,6 +86,24 @@ class Target(abc.ABC):
     @abc.abstractmethod
     def measure(self, path: Path) -> dict[str, Measurement]:
         """All of `metrics` of an exported file, by name; TargetError for one it cannot take."""
+
+    def times(self, needs: Collection[str]) -> bool:
+        """Whether these metrics can be told only by timing the file, on a quiet machine."""
+        return self.timed and bool(set(self.metrics) & set(needs) - {FILE})
+
+    def measured(self, path: Path, needs: Collection[str]) -> dict[str, Measurement]:
+        """What `measure` gives of the file; nothing where it is timed and not needed."""
+        return self.measure(path) if not self.timed or self.times(needs) else {}
+
+    @property
+    def leading(self) -> "Target":
+        """Who judges accuracy where one must stand for several: itself, where it is alone."""
+        return self
+
+    @property
+    def each(self) -> Mapping[str, "Target"]:
+        """The targets by name that it stands for, where these are several."""
+        return {}
 
     def lacks(self, graph: "Graph") -> str | None:
         """The reason why the processor has no layer of such a kind; None where it has them all.

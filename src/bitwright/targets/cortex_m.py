@@ -8,7 +8,7 @@ flash and RAM by the program linked for the processor.
 import abc
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,7 +31,7 @@ TEST_IMAGES = 2  # of random pixels, that an exported folder proves itself on
 class CortexM(Target, abc.ABC):
     """What the processors have in common; `name` is theirs, as `export.c.cores` has it."""
 
-    metrics: ClassVar[tuple[str, ...]] = (
+    metrics = (
         "latency_ms",
         "file_bytes",
         "instructions",

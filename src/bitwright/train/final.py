@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from bitwright.config import TrainConfig
 from bitwright.export import reference
+from bitwright.metrics import TEST_ACCURACY, on
 from bitwright.nets.build import QuantNet
-from bitwright.records import Blueprint, Genome
+from bitwright.records import Blueprint, Genome, Measurement
 from bitwright.space.joint import expand
 from bitwright.study.view import Entry, fields_of
 from bitwright.train.checkpoint import Checkpoint
@@ -76,10 +77,12 @@ class Finisher:
         test = self.shop.test
         entry = Entry(label, genome, blueprint.policy, blueprint.units)
         entry = self._tested(net, path, entry, test)
-        everything = self.shop.target.metrics
+        measured = self.shop.measured(expand(blueprint), path, self.shop.target.metrics)
+        for name, score in self.shop.scores_on_each(path, test).items():
+            measured[on(TEST_ACCURACY.name, name)] = Measurement(score)
         entry = dataclasses.replace(
             entry,
-            **fields_of(self.shop.measured(expand(blueprint), path, everything)),
+            **fields_of(measured),
             model=path.name,
             curve=curve,
             proof=tuple(self._proof(net, path, test).items()),

@@ -16,14 +16,13 @@ from bitwright.nets.inherit import inherit
 from bitwright.records import Blueprint, Measurement
 from bitwright.seeds import derive
 from bitwright.space.joint import expand
-from bitwright.targets.base import Target
+from bitwright.targets.base import FILE, Target
 from bitwright.tasks.base import Outputs, Samples, Task
 from bitwright.train.batches import Batches
 from bitwright.train.distill import Lesson
 from bitwright.train.objective import Objective
 from bitwright.train.trainer import Curve, Hooks, train
 
-FILE = "file_bytes"  # told by the file itself
 JUDGED_AT_ONCE = 500  # inputs a forward pass when judging
 NO_HOOKS = Hooks()
 
@@ -135,6 +134,13 @@ class Shop:
         """How right the exported file is, 0 to 1."""
         return self.task.score(self.answered(path, part), part.targets.cpu().numpy())
 
+    def scores_on_each(self, path: Path, part: Part) -> dict[str, float]:
+        """How right the file is on each of several targets, by name; empty where there is one."""
+        return {
+            name: dataclasses.replace(self, target=target).score_of_file(path, part)
+            for name, target in self.target.each.items()
+        }
+
     def answered(self, path: Path, part: Part) -> Outputs:
         """What the exported file gives for each input, (N, outputs), as the target runs it."""
         return self.target.load(path, threads=self.threads).logits(part.inputs.cpu().numpy())
@@ -158,13 +164,12 @@ class Shop:
 
     def times(self, needs: Collection[str]) -> bool:
         """Whether these metrics can be told only by timing the file, on a quiet machine."""
-        return self.target.timed and bool(set(self.target.metrics) & set(needs) - {FILE})
+        return self.target.times(needs)
 
     def measured(self, graph: Graph, path: Path, needs: Collection[str]) -> dict[str, Measurement]:
         """The file's metrics; those that are timed only where they are needed: that takes time."""
         exact = {name: Measurement(value) for name, value in self.counted(graph).items()}
-        if not self.target.timed or self.times(needs):
-            exact |= self.target.measure(path)
+        exact |= self.target.measured(path, needs)
         return {**exact, FILE: Measurement(float(path.stat().st_size))}
 
 

@@ -2,21 +2,20 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, Self
 
 from bitwright.graph import Graph
 from bitwright.measure.cost import multiplied_bits
 from bitwright.quant.names import refusal
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
-from bitwright.targets.base import Target
+from bitwright.targets.base import FILE, Target
 from bitwright.targets.npu.accelerator import SHIPPED, Accelerator, listed
 from bitwright.targets.npu.roofline import run
 
 if TYPE_CHECKING:
     from bitwright.export.integer import IntegerModel
 
-FILE = "file_bytes"
 KHZ_PER_MHZ = 1000
 
 
@@ -29,7 +28,7 @@ class Npu(Target):
 
     name = "npu"
     argument = f"an accelerator's YAML file, or one of {', '.join(SHIPPED)}"
-    metrics: ClassVar[tuple[str, ...]] = ("latency_ms", "file_bytes", "cycles", "energy_uj")
+    metrics = ("latency_ms", "file_bytes", "cycles", "energy_uj")
     timed = False
 
     def __init__(self, accelerator: Accelerator) -> None:

@@ -38,7 +38,7 @@ class TrainConfig(Part):
     """Stop when the held-out accuracy has not risen for so many epochs."""
 
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """auto: bfloat16 where the device computes it in hardware and it is faster."""
+    """auto: bfloat16 where the device computes it in hardware."""
 
     fused: Literal["auto", "on", "off"] = "auto"
     """Quantize by compiled C; auto: where there is a C compiler. Equal up to rounding."""

@@ -375,6 +375,13 @@ def test_the_shipped_file_predicts_what_was_recorded(call: Call, write: Any) -> 
     assert Genome(**found["final"]["genome"]).space_id
 
 
+def test_the_package_is_the_program(program: Any) -> None:
+    ended = program.run(
+        "--version", python="import runpy; runpy.run_module('bitwright', run_name='__main__')"
+    )
+    assert (ended.code, ended.out) == (0, f"bitwright {bitwright.__version__}\n")
+
+
 LAZY = """
 import sys
 {code}

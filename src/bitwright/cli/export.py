@@ -1,4 +1,4 @@
-"""`bitwright export`: a study's network as the source code that a microcontroller runs."""
+"""`bitwright export`: a study's network as a target's own tools take it: C, OpenVINO's IR."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,32 +24,26 @@ def export(
         typer.Option(
             "--target",
             metavar="NAME",
-            help="The processor: cortex-m4, cortex-m7, cortex-m33 or cortex-m55.",
+            help="The processor: cortex-m4, cortex-m7, cortex-m33, cortex-m55 or openvino.",
             autocompletion=TARGET_NAMES,
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write.")],
     json_: Json = False,
 ) -> None:
-    """Write a study's network as C for a microcontroller: a folder that builds and tests itself."""
-    from bitwright.errors import ConfigError
+    """Write a study's network for a target's own tools: C that tests itself, or OpenVINO's IR."""
     from bitwright.measure.qemu.emulator import missing
     from bitwright.metrics import known
     from bitwright.study.folder import Folder
     from bitwright.targets.base import make
-    from bitwright.targets.cortex_m import CortexM
 
     on = make(target)
-    if not isinstance(on, CortexM):
-        raise ConfigError(
-            f"target '{target}' runs a study's model.onnx as it is; there is nothing more to export"
-        )
     path = study if study.suffix == ".onnx" else Folder.of(study).model
     costs = on.ship(path, out)
     if json_:
         echo_json({"folder": str(out), "target": target, "costs": costs})
         return
-    typer.echo(f"C for {target} in {out}; try it with: make -C {out} test")
+    typer.echo(f"{target}: {on.ships.format(folder=out)}")
     for name, value in (costs or {}).items():
         typer.echo(f"{known(name).title}: {known(name).show(value)}")
     if costs is None:

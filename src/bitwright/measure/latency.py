@@ -12,15 +12,18 @@ from bitwright.errors import TargetError
 from bitwright.records import Measurement
 
 NS_PER_MS = 1e6
+BUDGET_S = 0.3
+LEAST_RUNS = 30
+WARMUP_RUNS = 10
 
 
 def latency(
     path: Path | str,
     *,
     clock: Callable[[], int] = time.perf_counter_ns,
-    budget_s: float = 0.3,
-    least_runs: int = 30,
-    warmup_runs: int = 10,
+    budget_s: float = BUDGET_S,
+    least_runs: int = LEAST_RUNS,
+    warmup_runs: int = WARMUP_RUNS,
 ) -> Measurement:
     """The median time of one inference in ms, batch 1, one thread; the image is random pixels.
 

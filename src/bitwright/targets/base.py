@@ -47,6 +47,7 @@ class Target(abc.ABC):
     argument: ClassVar[str | None] = None  # in words, where a study writes one: "npu:FILE"
     metrics: tuple[str, ...] = ("latency_ms", FILE)
     timed: bool = True
+    ships: ClassVar[str] = ""  # in words what `ship` writes to {folder}, where it writes anything
 
     @classmethod
     def of(cls, argument: str) -> Self:
@@ -105,6 +106,17 @@ class Target(abc.ABC):
         """The targets by name that it stands for, where these are several."""
         return {}
 
+    def ship(self, path: Path, folder: Path) -> dict[str, float] | None:
+        """Writes what the processor's own tools take of an exported file into a folder.
+
+        What it costs there, by metric; None where that cannot be measured here. ConfigError by
+        default: most targets run the exported file as it is.
+        """
+        raise ConfigError(
+            f"target '{self.name}' runs a study's model.onnx as it is; there is nothing more to "
+            "export"
+        )
+
     def lacks(self, graph: "Graph") -> str | None:
         """The reason why the processor has no layer of such a kind; None where it has them all.
 
@@ -128,6 +140,7 @@ TARGETS: Registry[type[Target]] = Registry(
     "target", group="bitwright.targets", form=subclass_of(Target)
 )
 TARGETS.register("onnxruntime-cpu", "bitwright.targets.onnxruntime_cpu:OnnxRuntimeCpu")
+TARGETS.register("openvino", "bitwright.targets.openvino_cpu:OpenVino")
 TARGETS.register("npu", "bitwright.targets.npu.target:Npu")
 for _core in ("M4", "M7", "M33", "M55"):
     TARGETS.register(f"cortex-{_core.lower()}", f"bitwright.targets.cortex_m:Cortex{_core}")

@@ -39,6 +39,7 @@ class CortexM(Target, abc.ABC):
         "ram_bytes",
     )
     timed = False
+    ships = "C in {folder}; try it with: make -C {folder} test"
 
     def supports(self, method: Method, role: Role) -> str | None:
         """None for integer methods of 1 to 8 bits, activations with one grid per tensor."""

@@ -26,6 +26,7 @@ PHASES = {
     "supernet": "training the supernet",
     "timing": "timing a few steps",
     "sensitivity": "measuring sensitivity",
+    "retarget": "measuring the trials of another study",
     "search": "searching",
     "final": "training the winner",
     "baseline": "training the baseline",
@@ -82,6 +83,11 @@ class PlainWatcher(TerminalWatcher):
         """What the target does not run."""
         for line in lines:
             self._say(f"left out: {line}")
+
+    def taken_over(self, lines: tuple[str, ...]) -> None:
+        """What another study has given."""
+        for line in lines:
+            self._say(line)
 
     def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:
         """What the filter took out."""
@@ -173,6 +179,11 @@ class LiveWatcher(TerminalWatcher):
         """Shown once, above the bars."""
         for line in lines:
             self.console.print(f"left out: {line}", markup=False, highlight=False)
+
+    def taken_over(self, lines: tuple[str, ...]) -> None:
+        """Shown once, above the bars."""
+        for line in lines:
+            self.console.print(line, markup=False, highlight=False)
 
     def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:
         """Shown once, above the bars."""

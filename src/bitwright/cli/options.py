@@ -52,11 +52,13 @@ def interrupted(
     out: Path | None,
     *,
     paused: bool = False,
+    retarget: list[str] | None = None,
 ) -> int:
     """Says how to go on: with the very command that was interrupted."""
     changes = [part for override in overrides or () for part in ("--set", override)]
     folder = ["--out", str(out)] if out else []
-    again = shlex.join(["bitwright", command, str(study), *changes, *folder])
+    targets = [part for target in retarget or () for part in ("--retarget", target)]
+    again = shlex.join(["bitwright", command, str(study), *targets, *changes, *folder])
     word = "Paused" if paused else "Interrupted"
     typer.echo(f"{word}; nothing recorded is lost. Go on with: {again}", err=True)
     return INTERRUPTED

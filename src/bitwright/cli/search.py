@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bitwright.cli.completion import TARGET_NAMES
 from bitwright.cli.options import (
     INTERRUPTED,
     Json,
@@ -31,24 +32,40 @@ def search(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would run and for how long; run nothing.")
     ] = False,
+    retarget: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--retarget",
+            metavar="NAME",
+            help="Begin a study for another target with what STUDY has trained.",
+            autocompletion=TARGET_NAMES,
+        ),
+    ] = None,
 ) -> int:
     """Run a study: search, train the winner, export it, prove it. After Ctrl-C, run it again."""
     from bitwright.cli import live
     from bitwright.report.json_view import as_json
     from bitwright.study.folder import Folder
     from bitwright.study.interrupts import Paused
+    from bitwright.study.retargeting import folder_for, retargeted, source_of
     from bitwright.study.session import run as run_study
 
-    config = read(study, set_)
-    folder = Folder(out) if out else Folder.of(study)
+    source = source_of(study) if retarget else None
+    if retarget and source:
+        config = retargeted(read(source.path, set_), retarget)
+        folder = Folder(out) if out else folder_for(source, retarget)
+    else:
+        config = read(study, set_)
+        folder = Folder(out) if out else Folder.of(study)
     watcher = live.watcher(quiet=quiet or json_)
     if dry_run:
         return _forecast(config, folder, watcher, json_=json_)
     try:
         with watcher.shown():
-            view = run_study(config, folder.path, watcher)
+            view = run_study(config, folder.path, watcher, source=source)
     except KeyboardInterrupt as stop:
-        return interrupted("search", study, set_, out, paused=isinstance(stop, Paused))
+        paused = isinstance(stop, Paused)
+        return interrupted("search", study, set_, out, paused=paused, retarget=retarget)
     if json_:
         echo_json(as_json(view))
     else:

@@ -48,7 +48,9 @@ class Loop:
     `spent` counts the seconds that stand against the time limit, those of all workers together
     divided by `workers`. `pause_asked` says whether somebody wants the study to pause. `relative`
     names the learned trial that a candidate may take weights from. `halving` decides which trials
-    take a candidate further; the controller proposes the others, and learns of those alone.
+    take a candidate further; the controller proposes the others, and learns of those alone. The
+    first `taken` trials were taken over from another study: they are learned, but iterations with
+    such say nothing of convergence.
     """
 
     settings: SearchConfig
@@ -63,6 +65,7 @@ class Loop:
     pause_asked: Callable[[], bool] = lambda: False
     relative: Chooser = nobody
     halving: Halving | None = None
+    taken: int = 0
     _learned: int = dataclasses.field(init=False, default=0)  # iterations
     _rewards: list[float] = dataclasses.field(init=False, default_factory=list)
     _proposed: dict[int, Proposed] = dataclasses.field(init=False, default_factory=dict)
@@ -129,7 +132,7 @@ class Loop:
         whole = [outcome for outcome in outcomes if outcome.fidelity == WHOLE.fidelity]
         if new:
             self.controller.learn(new)
-        if whole:
+        if whole and self._learned * self.controller.batch >= self.taken:
             self._rewards.append(iteration_reward(whole))
         if self.halving:
             self.halving.learn(outcomes)

@@ -22,11 +22,11 @@ def nobody(genome: Genome, outcomes: Sequence[Outcome]) -> int | None:
     return None
 
 
-def nearest_in(space: JointSpace) -> Chooser:
+def nearest_in(space: JointSpace, without: frozenset[int] = frozenset()) -> Chooser:
     """Chooses, of the last trials that are about as like it as any, the most accurate.
 
     Accuracy gathers along a line of descent: a good relative has a longer training behind it. None
-    where no complete trial shares a unit with the candidate.
+    where no complete trial shares a unit with the candidate. Those `without` weights do not count.
     """
 
     def choose(genome: Genome, outcomes: Sequence[Outcome]) -> int | None:
@@ -34,7 +34,7 @@ def nearest_in(space: JointSpace) -> Chooser:
         likes = {
             outcome: likeness(blueprint, outcome.units, outcome.policy)
             for outcome in outcomes[-KEPT:]
-            if outcome.state == "complete"
+            if outcome.state == "complete" and outcome.number not in without
         }
         likest = max(likes.values(), default=0.0)
         close = [outcome for outcome, like in likes.items() if 0 < like >= likest - CLOSE]

@@ -4,15 +4,19 @@ from bitwright.space.joint import JointSpace
 from bitwright.study.at_work import AtWork
 from bitwright.study.loop import Loop
 from bitwright.study.pruning import Pruning
-from bitwright.study.relatives import nearest_in, nobody
+from bitwright.study.relatives import Chooser, nearest_in, nobody
+from bitwright.study.retargeting import without_weights
 from bitwright.study.run import Run
 from bitwright.study.settings import lookahead
 from bitwright.study.view import StoppedBy
 from bitwright.study.watch import Plan
 
 
-def search(run: Run, space: JointSpace, spent: float) -> StoppedBy:
-    """Runs the loop to its end; `spent` seconds count against the time limit already."""
+def search(run: Run, space: JointSpace, spent: float, taken: int = 0) -> StoppedBy:
+    """Runs the loop to its end; `spent` seconds count against the time limit already.
+
+    The first `taken` trials were taken over from another study.
+    """
     settings, watcher = run.config.search, run.watcher
     controller = run.parts.proposer(space, run.folder.path)
     size = space.size()
@@ -33,6 +37,9 @@ def search(run: Run, space: JointSpace, spent: float) -> StoppedBy:
     declared = {choice.path: choice.options for choice in space.declared()}
     at_work = AtWork(watcher, run.folder)
     ahead = lookahead(run.config)
+    relative: Chooser = nobody
+    if run.parts.inherits:
+        relative = nearest_in(space, without_weights(run, taken))
     with run.parts.executor(space, run.folder.path, at_work) as executor:
         loop = Loop(
             settings,
@@ -45,8 +52,9 @@ def search(run: Run, space: JointSpace, spent: float) -> StoppedBy:
             lookahead=ahead,
             workers=run.config.workers,
             pause_asked=run.folder.pause_asked,
-            relative=nearest_in(space) if run.parts.inherits else nobody,
+            relative=relative,
             halving=run.parts.halving(controller),
+            taken=taken,
         )
         stopped = loop.run()
     watcher.search_done(stopped)

@@ -20,6 +20,7 @@ from bitwright.study.folder import STUDY_SUFFIXES, Folder
 from bitwright.study.growing import grow
 from bitwright.study.pruning import prune
 from bitwright.study.reading import read, unfiltered
+from bitwright.study.retargeting import check_source, reuse, take_over
 from bitwright.study.run import Run
 from bitwright.study.searching import search as run_search
 from bitwright.study.settings import check_unchanged
@@ -30,13 +31,25 @@ from bitwright.study.view import SensitivityRow, StoppedBy, StudyView
 from bitwright.study.watch import Watcher
 
 
-def run(config: StudyConfig, out: Path, watcher: Watcher | None = None) -> StudyView:
+def run(
+    config: StudyConfig,
+    out: Path,
+    watcher: Watcher | None = None,
+    *,
+    source: Folder | None = None,
+) -> StudyView:
     """Runs the study to its end, or on from where its folder stands; returns all that came of it.
 
+    It begins with what the study in `source` has trained, where one is named (`retargeting`).
     KeyboardInterrupt leaves a study that the next run goes on with.
     """
     with _opened(config, out) as (folder, store):
-        return _carry_out(_prepared(config, folder, store, watcher or Watcher()))
+        if source is not None:
+            check_source(config, source, store)
+        found = _prepared(config, folder, store, watcher or Watcher())
+        if source is not None:
+            reuse(found, source)
+        return _carry_out(found, source)
 
 
 def search(
@@ -141,7 +154,7 @@ def _check_target(fingerprint: str, config: StudyConfig, store: Store, folder: F
         )
 
 
-def _carry_out(run: Run) -> StudyView:
+def _carry_out(run: Run, source: Folder | None) -> StudyView:
     """Every phase in turn; however it ends, the store says so."""
     stopped: StoppedBy | None = None
     _set_state(run, "running")
@@ -149,7 +162,8 @@ def _carry_out(run: Run) -> StudyView:
         taught = taught_candidates(run)
         narrowed = filtered(taught.run)
         spent = taught.seconds + narrowed.seconds + grow(taught.run, narrowed.space)
-        stopped = run_search(taught.run, narrowed.space, spent)
+        taken = take_over(taught.run, narrowed.space, source)
+        stopped = run_search(taught.run, narrowed.space, spent, taken)
         _set_state(run, "running", stopped)
         prune(run.store.outcomes(), run.folder)
         finish(run, narrowed.space)

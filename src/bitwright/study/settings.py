@@ -19,7 +19,7 @@ def check_unchanged(store: Store, config: StudyConfig, place: str) -> None:
     if before is None or not store.outcomes():
         return
     old = StudyConfig.from_text(before, source=f"the settings in '{place}'")
-    changed = _difference(_fixed_part(old), _fixed_part(config))
+    changed = first_difference(_fixed_part(old), _fixed_part(config))
     if changed is not None:
         key, was, now = changed
         raise ConfigError(
@@ -61,7 +61,7 @@ def _fixed_part(config: StudyConfig) -> dict[str, Any]:
     return data
 
 
-def _difference(
+def first_difference(
     old: Mapping[str, Any], new: Mapping[str, Any], place: str = ""
 ) -> tuple[str, Any, Any] | None:
     """The first key that differs: its dotted name and both values."""
@@ -70,6 +70,6 @@ def _difference(
         if was == now:
             continue
         if isinstance(was, Mapping) and isinstance(now, Mapping):
-            return _difference(was, now, f"{place}{key}.")
+            return first_difference(was, now, f"{place}{key}.")
         return f"{place}{key}", was, now
     return None

@@ -29,12 +29,15 @@ class Watcher:
     def phase(self, name: str, detail: str = "") -> None:
         """A part begins.
 
-        One of "data", "teacher", "sensitivity", "supernet", "search", "final", "baseline" and
-        "report".
+        One of "data", "teacher", "sensitivity", "supernet", "retarget", "search", "final",
+        "baseline" and "report".
         """
 
     def left_out(self, lines: tuple[str, ...]) -> None:
         """The target has no layers for these parts of the space, or for the baseline."""
+
+    def taken_over(self, lines: tuple[str, ...]) -> None:
+        """The study begins with trials of another one: how many, and why not with the others."""
 
     def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:
         """Sensitivity is known and the space narrowed."""

@@ -136,6 +136,14 @@ class Target(abc.ABC):
         return {}
 
 
+def answer_alike(first: Target, second: Target) -> bool:
+    """Whether both answer to a file by the same program, so that accuracy need not be told anew."""
+    a, b = first.leading, second.leading
+    if type(a).load is not type(b).load:
+        return False
+    return type(a).load is Target.load or a.fingerprint == b.fingerprint
+
+
 TARGETS: Registry[type[Target]] = Registry(
     "target", group="bitwright.targets", form=subclass_of(Target)
 )

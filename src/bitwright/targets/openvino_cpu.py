@@ -107,6 +107,17 @@ def _compiled(graph: Any, threads: int) -> Any:
     return runtime().Core().compile_model(graph, "CPU", settings)
 
 
+def request_for(graph: Any, image: npt.NDArray[np.uint8]) -> Any:
+    """A graph compiled for that shape alone, on one thread; its `infer` takes `image`."""
+    from bitwright.export.openvino_ir import runtime
+
+    fixed = graph.clone()
+    fixed.reshape(list(image.shape))
+    request = _compiled(fixed, 1).create_infer_request()
+    request.set_input_tensor(runtime().Tensor(image))
+    return request
+
+
 def _latency(graph: Any, shape: tuple[int, ...]) -> Measurement:
     """The median time of one inference of random pixels, as `measure.latency` takes it."""
     from bitwright import processor
@@ -119,11 +130,8 @@ def _latency(graph: Any, shape: tuple[int, ...]) -> Measurement:
         time_calls,
     )
 
-    fixed = graph.clone()
-    fixed.reshape([1, *shape])
-    request = _compiled(fixed, 1).create_infer_request()
     image = np.random.default_rng(0).integers(0, 256, (1, *shape), np.uint8)
-    request.set_input_tensor(runtime().Tensor(image))
+    request = request_for(graph, image)
     for _ in range(WARMUP_RUNS):
         request.infer()
     times = time_calls(

@@ -58,6 +58,16 @@ class Hearing(Watcher):
         self.trained.append(outcome.number)
 
 
+class Phases(Watcher):
+    """Hears which phases there were."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def phase(self, name: str, detail: str = "") -> None:
+        self.names.append(name)
+
+
 class Shallow(OnnxRuntimeCpu):
     """Has no depthwise convolution, refuses 8-bit weights, and answers class 0 to everything."""
 
@@ -187,6 +197,22 @@ def test_taking_over_goes_on_where_it_was_interrupted(
     found = run(study, tmp_path / "new", heard)
     assert len(found.outcomes) == 9 and heard.trained == []
     assert [outcome.seed for outcome in found.outcomes] == [o.seed for o in begun[1].outcomes]
+
+
+def test_what_was_made_before_the_search_is_used_again(config: Any, tmp_path: Path) -> None:
+    changes = {
+        **SETTINGS,
+        "sensitivity": {"epochs": 0.5, "images": 50, "tune_steps": 1},
+        "search__evaluator": "supernet",
+        "search__iterations": 1,
+        "supernet__train": {"epochs": 0.5, "images": 128, "batch": 64},
+    }
+    first, again = Phases(), Phases()
+    old = run(config(**changes), tmp_path / "old", first)
+    new = run(on(config, NPU, **changes), tmp_path / "new", again, source=Folder(tmp_path / "old"))
+    made = {"sensitivity", "supernet"}
+    assert made <= set(first.names) and not made & set(again.names)
+    assert new.sensitivity == old.sensitivity and new.supernet == old.supernet
 
 
 def test_old_iterations_say_nothing_of_convergence(begun: Any, config: Any, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ def entry_to_json(entry: Entry) -> dict[str, Any]:
     found = encode(entry)
     found["proof"] = dict(entry.proof)
     found["others"] = dict(entry.others)
+    found["spreads"] = dict(entry.spreads)
     return dict(found)
 
 
@@ -28,6 +29,7 @@ def entry_from_json(data: dict[str, Any]) -> Entry:
             "curve": curve_from_json(data["curve"]),
             "proof": tuple(data["proof"].items()),
             "others": tuple(data.get("others", {}).items()),
+            "spreads": tuple(data.get("spreads", {}).items()),
         }
     )
 

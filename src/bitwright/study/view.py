@@ -19,8 +19,9 @@ class Entry:
     `latency_spread_ms` is half the distance between the quartiles of the single runs.
     `packed_bytes` counts weights at their bits plus scales, biases and zero points; `file_bytes` is
     the exported file. `others` holds what else was measured, by name, such as `instructions` or
-    `energy_uj` of the targets that give them. `model` is the file's path relative to the study's
-    folder. `proof` says how it was checked against the trained network: {"images": "10000", ...}.
+    `energy_uj` of the targets that give them; `spreads` is like `latency_spread_ms`, of those of
+    them that were timed. `model` is the file's path relative to the study's folder. `proof` says
+    how it was checked against the trained network: {"images": "10000", ...}.
     """
 
     label: str
@@ -42,6 +43,7 @@ class Entry:
     curve: tuple[tuple[float, float, float | None], ...] = ()
     proof: tuple[tuple[str, str], ...] = ()
     others: tuple[tuple[str, float], ...] = ()
+    spreads: tuple[tuple[str, float], ...] = ()
 
     @property
     def measured(self) -> dict[str, float]:
@@ -56,7 +58,7 @@ class Entry:
 
     def spread(self, name: str) -> float | None:
         """How far single measurements of a timed metric lie apart; None for exact ones."""
-        return self.latency_spread_ms if name == "latency_ms" else None
+        return self.latency_spread_ms if name == "latency_ms" else dict(self.spreads).get(name)
 
 
 FIELDS = (  # the metrics that are fields of an entry
@@ -74,9 +76,14 @@ FIELDS = (  # the metrics that are fields of an entry
 def fields_of(measured: Mapping[str, Measurement]) -> dict[str, Any]:
     """The fields of an entry that hold these measurements."""
     fields: dict[str, Any] = {name: at.value for name, at in measured.items() if name in FIELDS}
-    others = tuple((name, at.value) for name, at in measured.items() if name not in FIELDS)
+    other = {name: at for name, at in measured.items() if name not in FIELDS}
     latency = measured.get("latency_ms")
-    return {**fields, "others": others, "latency_spread_ms": latency.spread if latency else None}
+    return {
+        **fields,
+        "others": tuple((name, at.value) for name, at in other.items()),
+        "spreads": tuple((n, at.spread) for n, at in other.items() if at.spread is not None),
+        "latency_spread_ms": latency.spread if latency else None,
+    }
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

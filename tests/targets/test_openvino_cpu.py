@@ -128,12 +128,21 @@ def test_the_ir_is_written_with_its_metadata_and_answers(
 
 
 def test_a_study_without_it_is_told_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "openvino", None)
     model = random_network("lsq:4", "lsq:4:tensor")
     with pytest.raises(TargetError, match=r"pip install 'bitwright\[openvino\]'"):
         make("openvino").export(model, tmp_path / "model.onnx", {})
+    assert "pip install 'bitwright[openvino]'" in (make("openvino").missing() or "")
+    study = tmp_path / "study.yaml"
+    study.write_text("data: digits\nspace: tiny\ntarget: openvino\n")
+    assert run(["search", str(study), "--out", str(tmp_path / "out"), "--quiet"]) == 2
+    assert "pip install 'bitwright[openvino]'" in capsys.readouterr().err
+
+
+def test_with_it_nothing_is_missing() -> None:
+    assert make("openvino").missing() is None
 
 
 @pytest.mark.slow

@@ -20,6 +20,10 @@ from bitwright.export.names import INPUT, OUTPUT
 if TYPE_CHECKING:
     import openvino
 
+MISSING = (
+    "target 'openvino' needs the package openvino, which is not installed here; "
+    "pip install 'bitwright[openvino]', or take target 'onnxruntime-cpu'"
+)
 LEVELS = 256  # the transformations take 8 bits; narrower grids are clipped before
 NO_MAP = (1, 1)  # height and width of a vector
 GROUPLESS = 4  # dimensions of a kernel without groups
@@ -31,10 +35,7 @@ def runtime() -> Any:
     try:
         import openvino
     except ImportError as error:
-        raise TargetError(
-            "target 'openvino' needs the package openvino, which is not installed here; "
-            "pip install 'bitwright[openvino]', or take target 'onnxruntime-cpu'"
-        ) from error
+        raise TargetError(MISSING) from error
     return openvino
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bitwright.config import StudyConfig
-from bitwright.errors import ConfigError, StoreError
+from bitwright.errors import ConfigError, StoreError, TargetError
 from bitwright.report import html
 from bitwright.study import parts
 from bitwright.study.filtering import filtered, judged
@@ -130,6 +130,9 @@ def _prepared(config: StudyConfig, folder: Folder, store: Store, watcher: Watche
     """What can be refused is refused here, before anything is recorded."""
     check_unchanged(store, config, str(folder.path))
     parts.check(config)
+    missing = parts.target_of(config).missing()
+    if missing is not None:
+        raise TargetError(missing)
     watcher.phase("data", config.data.name)
     found = parts.assemble(config, folder.name)
     found.controller(found.space)

@@ -67,6 +67,13 @@ class Target(abc.ABC):
         """
         return ""
 
+    def missing(self) -> str | None:
+        """What it needs that is not installed here, and what to do; else None.
+
+        Asked before a study trains anything; imports nothing heavy.
+        """
+        return None
+
     @abc.abstractmethod
     def supports(self, method: Method, role: Role) -> str | None:
         """None where the processor runs the method in that role, else the reason why not."""

@@ -4,8 +4,10 @@ The file of a trial is the packed ONNX file, which holds every integer; the IR i
 below 8 make neither the IR smaller nor the network faster. Needs the extra `openvino`.
 """
 
+import sys
 import time
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,12 @@ class OpenVino(Target):
     name = "openvino"
     metrics = ("latency_ms", "file_bytes", "ir_bytes")
     ships = "OpenVINO IR in {folder}: model.xml and model.bin"
+
+    def missing(self) -> str | None:
+        """The package openvino, where it is not installed."""
+        from bitwright.export.openvino_ir import MISSING
+
+        return None if _installed() else MISSING
 
     def supports(self, method: Method, role: Role) -> str | None:
         """None for methods that its integer kernels compute as the integer model does."""
@@ -92,6 +100,12 @@ class OpenVino(Target):
         about = {key: text for key, text in (metadata(path) or {}).items() if key != LAYERS_KEY}
         parts = write(build(read(path), about), folder / IR)
         return {"ir_bytes": float(sum(part.stat().st_size for part in parts))}
+
+
+def _installed() -> bool:
+    if "openvino" in sys.modules:
+        return sys.modules["openvino"] is not None
+    return find_spec("openvino") is not None
 
 
 def _compiled(graph: Any, threads: int) -> Any:

@@ -45,6 +45,11 @@ class Several(Target):
         found = {label: target.fingerprint for label, target in self._targets.items()}
         return " ".join(f"{label}={text}" for label, text in found.items() if text)
 
+    def missing(self) -> str | None:
+        """What the first of them needs that is not installed here."""
+        found = (target.missing() for target in self._targets.values())
+        return next((reason for reason in found if reason is not None), None)
+
     def supports(self, method: Method, role: Role) -> str | None:
         """None where all of them run the method, else the first reason why not."""
         for label, target in self._targets.items():

@@ -287,7 +287,7 @@ def test_a_hard_limit_refuses_candidates_before_training(config: Any, tmp_path: 
         assert outcome.reason.startswith("packed_bytes ")
         assert outcome.reason.endswith(" is over the limit 450")
         assert outcome.reward < 0
-        assert [name for name, _ in outcome.seconds] == ["build"]
+        assert [name for name, _ in outcome.seconds] == ["propose", "build"]
     assert found.best is not None and (found.best.packed_bytes or 0) <= 450
 
 

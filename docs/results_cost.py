@@ -3,14 +3,12 @@
 .venv/bin/python docs/results_cost.py
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from results_page import PAGE, ROOT, replaced
+from results_page import Section
 
-RESULT = ROOT / "benchmarks" / "results" / "cost.json"
-BEGIN, END = "<!-- cost:begin -->", "<!-- cost:end -->"
+SECTION = Section("cost")
 HEAD = (
     "| seed | path | against | candidates | hypervolume | its CPU time | the path's | "
     "times less |\n|---|---|---|---|---|---|---|---|"
@@ -24,7 +22,7 @@ def block(result: Mapping[str, Any]) -> str:
         for row in result["seeds"]
         for name, against in row["against"].items()
     ]
-    return "\n\n".join([BEGIN, "\n".join([HEAD, *rows]), _told(result), END])
+    return SECTION.of(["\n".join([HEAD, *rows]), _told(result)])
 
 
 def _row(row: Mapping[str, Any], name: str, against: Mapping[str, Any], trials: int) -> str:
@@ -68,17 +66,5 @@ def _path(result: Mapping[str, Any], path: str) -> str:
     return f"The {path} path ends at {ends}. {median}: {medians}."
 
 
-def with_block(page: str, written: str) -> str:
-    """The page with its section replaced."""
-    return replaced(page, written, begin=BEGIN, end=END)
-
-
-def main() -> None:
-    """Rewrites the page."""
-    written = block(json.loads(RESULT.read_text(encoding="utf-8")))
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(with_block(page, written), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    SECTION.rewrite(block)

@@ -3,14 +3,12 @@
 .venv/bin/python docs/results_final.py
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from results_page import PAGE, ROOT, replaced
+from results_page import Section
 
-RESULT = ROOT / "benchmarks" / "results" / "final.json"
-BEGIN, END = "<!-- final:begin -->", "<!-- final:end -->"
+SECTION = Section("final")
 HEAD = (
     "| study | wanted | test accuracy | packed | file | MACs | candidates trained | CPU time | "
     "wall time |\n|---|---|---|---|---|---|---|---|---|"
@@ -20,8 +18,8 @@ HEAD = (
 def block(result: Mapping[str, Any]) -> str:
     """The section: a row for each study, and where its network lies."""
     rows = [_row(name, found) for name, found in result.items()]
-    parts = [BEGIN, "\n".join([HEAD, *rows]), *(_told(name, one) for name, one in result.items())]
-    return "\n\n".join([*parts, END])
+    told = (_told(name, found) for name, found in result.items())
+    return SECTION.of(["\n".join([HEAD, *rows]), *told])
 
 
 def _row(name: str, found: Mapping[str, Any]) -> str:
@@ -65,17 +63,5 @@ def _unit(unit: Mapping[str, Any], policy: list[str]) -> str:
     return f"{unit['kind'].replace('_', ' ')} {unit['width']} ({method})"
 
 
-def with_block(page: str, written: str) -> str:
-    """The page with its section replaced."""
-    return replaced(page, written, begin=BEGIN, end=END)
-
-
-def main() -> None:
-    """Rewrites the page."""
-    written = block(json.loads(RESULT.read_text(encoding="utf-8")))
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(with_block(page, written), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    SECTION.rewrite(block)

@@ -3,14 +3,12 @@
 .venv/bin/python docs/results_halving.py
 """
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from results_page import PAGE, ROOT, replaced
+from results_page import Section
 
-RESULT = ROOT / "benchmarks" / "results" / "halving.json"
-BEGIN, END = "<!-- halving:begin -->", "<!-- halving:end -->"
+SECTION = Section("halving")
 RANKING = ("trained for", "CPU time up to there", "Kendall's tau with the end (95 % interval)")
 SEARCHES = (
     "controller",
@@ -28,7 +26,7 @@ def block(result: Mapping[str, Any]) -> str:
     """The part: what a stage tells of the end, then what stages save a search."""
     ranks = _table(RANKING, map(_rank, result["ranking"]))
     rows = _table(SEARCHES, map(_row, result["seeds"]))
-    return "\n\n".join([BEGIN, _measured(result), ranks, rows, _told(result), END])
+    return SECTION.of([_measured(result), ranks, rows, _told(result)])
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -81,16 +79,5 @@ def _told(result: Mapping[str, Any]) -> str:
     )
 
 
-def with_block(page: str, written: str) -> str:
-    """The page with this part replaced."""
-    return replaced(page, written, begin=BEGIN, end=END)
-
-
-def main() -> None:
-    """Rewrites the page."""
-    written = block(json.loads(RESULT.read_text(encoding="utf-8")))
-    PAGE.write_text(with_block(PAGE.read_text(encoding="utf-8"), written), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    SECTION.rewrite(block)

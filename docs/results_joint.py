@@ -3,15 +3,13 @@
 .venv/bin/python docs/results_joint.py
 """
 
-import json
 import statistics
 from collections.abc import Mapping
 from typing import Any
 
-from results_page import PAGE, ROOT, replaced
+from results_page import Section
 
-RESULT = ROOT / "benchmarks" / "results" / "joint.json"
-BEGIN, END = "<!-- joint:begin -->", "<!-- joint:end -->"
+SECTION = Section("joint")
 HEAD = (
     "| way | seeds | test accuracy | packed | candidates trained | search CPU | "
     "`joint` is ahead by (95 % interval) |\n|---|---|---|---|---|---|---|"
@@ -22,7 +20,7 @@ def block(result: Mapping[str, Any]) -> str:
     """The section: a row for each way, and whether the mark is reached."""
     ways = dict.fromkeys(name.split()[0] for name in result["runs"])
     rows = [_row(way, result) for way in ways]
-    return "\n\n".join([BEGIN, "\n".join([HEAD, *rows]), _told(result), END])
+    return SECTION.of(["\n".join([HEAD, *rows]), _told(result)])
 
 
 def _row(way: str, result: Mapping[str, Any]) -> str:
@@ -58,17 +56,5 @@ def _told(result: Mapping[str, Any]) -> str:
     )
 
 
-def with_block(page: str, written: str) -> str:
-    """The page with its section replaced."""
-    return replaced(page, written, begin=BEGIN, end=END)
-
-
-def main() -> None:
-    """Rewrites the page."""
-    written = block(json.loads(RESULT.read_text(encoding="utf-8")))
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(with_block(page, written), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    SECTION.rewrite(block)

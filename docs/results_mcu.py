@@ -3,14 +3,12 @@
 .venv/bin/python docs/results_mcu.py
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from results_page import PAGE, ROOT, replaced
+from results_page import Section
 
-RESULT = ROOT / "benchmarks" / "results" / "mcu.json"
-BEGIN, END = "<!-- mcu:begin -->", "<!-- mcu:end -->"
+SECTION = Section("mcu")
 HEAD = (
     "| network | weights x activations | million instructions | a MAC | flash | RAM | "
     "by the table | codes that differ |\n|---|---|---|---|---|---|---|---|"
@@ -35,8 +33,7 @@ def block(result: Mapping[str, Any]) -> str:
         "whole network. *Codes that differ* from the integer reference's, of every layer, are "
         "counted on so many test images here, and on so many under QEMU."
     )
-    parts = [BEGIN, intro, "\n".join([HEAD, *rows]), *_layers(result), *_marks(result), END]
-    return "\n\n".join(parts)
+    return SECTION.of([intro, "\n".join([HEAD, *rows]), *_layers(result), *_marks(result)])
 
 
 def _row(name: str, bits: str, found: Mapping[str, Any]) -> str:
@@ -117,17 +114,5 @@ def _marks(result: Mapping[str, Any]) -> Iterator[str]:
     yield f"`make bench-mcu`; {result['machine']['processor']} emulates."
 
 
-def with_block(page: str, written: str) -> str:
-    """The page with its section replaced."""
-    return replaced(page, written, begin=BEGIN, end=END)
-
-
-def main() -> None:
-    """Rewrites the page."""
-    written = block(json.loads(RESULT.read_text(encoding="utf-8")))
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(with_block(page, written), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    SECTION.rewrite(block)

@@ -3,14 +3,12 @@
 .venv/bin/python docs/results_rank.py
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from results_page import PAGE, ROOT, replaced
+from results_page import Section
 
-RESULT = ROOT / "benchmarks" / "results" / "rank.json"
-BEGIN, END = "<!-- rank:begin -->", "<!-- rank:end -->"
+SECTION = Section("rank")
 TRAINING = "training in full"
 HELD = "supernet"  # whose tau is meant to reach the mark
 HEAD = "| score | Kendall's tau (95 % interval) | CPU once | CPU a network |\n|---|---|---|---|"
@@ -21,7 +19,7 @@ def block(result: Mapping[str, Any]) -> str:
     scores = {name: one for name, one in result["summary"].items() if name != TRAINING}
     ordered = sorted(scores.items(), key=lambda item: -item[1]["tau"])
     rows = [_row(name, found) for name, found in ordered]
-    return "\n\n".join([BEGIN, "\n".join([HEAD, *rows]), _told(result), END])
+    return SECTION.of(["\n".join([HEAD, *rows]), _told(result)])
 
 
 def _row(name: str, found: Mapping[str, Any]) -> str:
@@ -51,17 +49,5 @@ def _told(result: Mapping[str, Any]) -> str:
     )
 
 
-def with_block(page: str, written: str) -> str:
-    """The page with its section replaced."""
-    return replaced(page, written, begin=BEGIN, end=END)
-
-
-def main() -> None:
-    """Rewrites the page."""
-    written = block(json.loads(RESULT.read_text(encoding="utf-8")))
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(with_block(page, written), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    SECTION.rewrite(block)

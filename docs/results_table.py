@@ -3,14 +3,12 @@
 .venv/bin/python docs/results_table.py
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from results_page import PAGE, ROOT, replaced
+from results_page import Section
 
-RESULT = ROOT / "benchmarks" / "results" / "table.json"
-BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
+SECTION = Section("table")
 HEAD = (
     "| table | controller | regret at the end | at the mark after (95 % interval) | "
     "times fewer | CPU a search | seeds |\n|---|---|---|---|---|---|---|"
@@ -20,7 +18,7 @@ HEAD = (
 def block(result: Mapping[str, Any]) -> str:
     """The section: a row for each table and contender, and whether it is what was wanted."""
     rows = [row for table in result["tables"].values() for row in _rows(table, result)]
-    return "\n\n".join([BEGIN, "\n".join([HEAD, *rows]), _told(result), END])
+    return SECTION.of(["\n".join([HEAD, *rows]), _told(result)])
 
 
 def _rows(table: Mapping[str, Any], result: Mapping[str, Any]) -> Iterator[str]:
@@ -70,17 +68,5 @@ def _told(result: Mapping[str, Any]) -> str:
     )
 
 
-def with_block(page: str, text: str) -> str:
-    """The page with its section replaced."""
-    return replaced(page, text, begin=BEGIN, end=END)
-
-
-def main() -> None:
-    """Rewrites the page."""
-    result = json.loads(RESULT.read_text(encoding="utf-8"))
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(with_block(page, block(result)), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    SECTION.rewrite(block)

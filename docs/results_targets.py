@@ -3,15 +3,12 @@
 .venv/bin/python docs/results_targets.py
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from results_page import ROOT, replaced
+from results_page import ROOT, Section
 
-PAGE = ROOT / "docs" / "targets.md"
-RESULT = ROOT / "benchmarks" / "results" / "targets.json"
-BEGIN, END = "<!-- targets:begin -->", "<!-- targets:end -->"
+SECTION = Section("targets", page=ROOT / "docs" / "targets.md")
 
 
 def block(result: Mapping[str, Any]) -> str:
@@ -22,7 +19,7 @@ def block(result: Mapping[str, Any]) -> str:
         _matrix(result["matrix"]),
         _verdict(result),
     ]
-    return "\n\n".join([BEGIN, *parts, END])
+    return SECTION.of([*parts])
 
 
 def _winners(winners: Mapping[str, Any]) -> str:
@@ -115,17 +112,5 @@ def _verdict(result: Mapping[str, Any]) -> str:
     )
 
 
-def with_block(page: str, written: str) -> str:
-    """The page with its section replaced."""
-    return replaced(page, written, begin=BEGIN, end=END)
-
-
-def main() -> None:
-    """Rewrites the page."""
-    written = block(json.loads(RESULT.read_text(encoding="utf-8")))
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(with_block(page, written), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    SECTION.rewrite(block)

@@ -1,6 +1,8 @@
 """The project's papers as text, their blocks, and a way to run them."""
 
 import dataclasses
+import importlib
+import json
 import os
 import re
 import subprocess
@@ -88,3 +90,16 @@ def run_block(tmp_path: Path) -> Callable[[Block], str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def script(monkeypatch, request):
+    """For test_results_NAME.py: the script that writes the section, docs/results_NAME.py."""
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    return importlib.import_module(request.path.stem.removeprefix("test_"))
+
+
+@pytest.fixture
+def result(script):
+    """The section's committed result."""
+    return json.loads(script.SECTION.result.read_text(encoding="utf-8"))

@@ -1,12 +1,7 @@
 """docs/results.md holds what the controllers' benchmark found, and nothing else."""
 
-import importlib
 import json
-from pathlib import Path
 
-import pytest
-
-DOCS = Path(__file__).parents[2] / "docs"
 FOUND = {"seeds": 50, "regret": [0.9, 0.5, 0.0], "low": [0.8, 0.4, 0.0], "high": [1.0, 0.6, 0.0]}
 RESULTS = {
     "seeds": 50,
@@ -22,12 +17,6 @@ RESULTS = {
         }
     },
 }
-
-
-@pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(DOCS))
-    return importlib.import_module("results_controllers")
 
 
 def test_the_committed_section_is_what_the_results_say(script, papers):

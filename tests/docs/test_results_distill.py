@@ -1,18 +1,5 @@
 """The distillation section of results.md holds what the committed results say, and nothing else."""
 
-import importlib
-from pathlib import Path
-
-import pytest
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "docs"))
-    return importlib.import_module("results_distill")
-
 
 def test_the_committed_block_is_what_the_results_say(script, papers):
     page = papers["docs/results.md"].text

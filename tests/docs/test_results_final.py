@@ -1,31 +1,14 @@
 """What the page says of final networks is what the committed results say; the files are theirs."""
 
-import importlib
-import json
-from pathlib import Path
-
 import pytest
 
 import bitwright as bw
 
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "docs"))
-    return importlib.import_module("results_final")
-
-
-@pytest.fixture
-def result(script):
-    return json.loads(script.RESULT.read_text(encoding="utf-8"))
-
 
 def test_the_committed_block_is_what_the_result_says(script, papers, result):
     page = papers["docs/results.md"].text
-    assert script.with_block(page, script.block(result)) == page
-    assert script.BEGIN in page
+    assert script.SECTION.within(page, script.block(result)) == page
+    assert script.SECTION.begin in page
 
 
 def test_a_mark_is_reached_by_accuracy_and_size_together(result):
@@ -44,7 +27,7 @@ def test_a_missed_mark_is_told(script, result):
 
 def test_the_committed_networks_are_those_of_the_results(script, result):
     for name, found in result.items():
-        path = script.RESULT.with_name(f"final-{name}.onnx")
+        path = script.SECTION.result.with_name(f"final-{name}.onnx")
         assert path.stat().st_size == found["network"]["file_bytes"]
         about = bw.load(path).metadata
         assert float(about["test_accuracy"]) == pytest.approx(

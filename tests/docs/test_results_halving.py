@@ -1,29 +1,15 @@
 """What the page says of training in stages is what the committed result says."""
 
 import importlib
-import json
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "docs"))
-    return importlib.import_module("results_halving")
-
-
-@pytest.fixture
-def result(script):
-    return json.loads(script.RESULT.read_text(encoding="utf-8"))
-
-
 def test_the_committed_part_is_what_the_result_says(script, papers, result):
     page = papers["docs/results.md"].text
-    assert script.BEGIN in page
-    assert script.with_block(page, script.block(result)) == page
+    assert script.SECTION.begin in page
+    assert script.SECTION.within(page, script.block(result)) == page
 
 
 def test_a_mark_that_was_not_reached_is_told(script, result):

@@ -1,11 +1,5 @@
 """The speed section of results.md holds what the committed results say, and nothing else."""
 
-import importlib
-from pathlib import Path
-
-import pytest
-
-DOCS = Path(__file__).parents[2] / "docs"
 SPREAD = {"median": 0.5, "quartiles": [0.4, 0.612]}
 MACHINE = {"processor": "test", "threads": "2", "torch": "2", "onnxruntime": "1"}
 STEP = {
@@ -37,12 +31,6 @@ LATENCY = {
         }
     },
 }
-
-
-@pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(DOCS))
-    return importlib.import_module("results_speed")
 
 
 def test_the_committed_section_is_what_the_results_say(script):

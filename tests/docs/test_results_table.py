@@ -1,7 +1,6 @@
 """What the page says of a predictor's savings is what the committed result says."""
 
 import importlib
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,21 +9,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "docs"))
-    return importlib.import_module("results_table")
-
-
-@pytest.fixture
-def result(script):
-    return json.loads(script.RESULT.read_text(encoding="utf-8"))
-
-
 def test_the_committed_block_is_what_the_result_says(script, papers, result):
     page = papers["docs/results.md"].text
-    assert script.with_block(page, script.block(result)) == page
-    assert script.BEGIN in page
+    assert script.SECTION.within(page, script.block(result)) == page
+    assert script.SECTION.begin in page
 
 
 def test_a_mark_that_was_not_reached_is_told(script, result):

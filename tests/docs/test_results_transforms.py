@@ -1,12 +1,9 @@
 """docs/results.md holds what the transforms' benchmark found, and nothing else."""
 
-import importlib
 import json
-from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).parents[2] / "docs"
 METHODS = {  # of one width each, as the benchmark pairs them
     ("none", 32): ("none:32", "none:32"),
     ("lsq", 4): ("lsq:4", "lsq:4"),
@@ -34,12 +31,6 @@ RESULTS = {
         for seed in (0, 1, 2)
     ],
 }
-
-
-@pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(DOCS))
-    return importlib.import_module("results_transforms")
 
 
 def test_the_committed_section_is_what_the_results_say(script, papers):

@@ -12,7 +12,6 @@ files dominate, held-out accuracy against packed bytes, and the CPU time until i
 finished search goes to results/cost.json at once and is not made again.
 """
 
-import fcntl
 import json
 import statistics
 import tempfile
@@ -24,7 +23,7 @@ from typing import Any
 import torch
 import yaml
 from machine import machine
-from parting import share_of
+from parting import locked, share_of
 
 from bitwright.config import StudyConfig
 from bitwright.records import Outcome
@@ -176,8 +175,7 @@ def keep(
     name: str, trials: list[dict[str, Any]], path: Path = RESULT, verdicts: Verdicts | None = None
 ) -> None:
     """Adds a search to the result file; two processes may do so."""
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(path):
         searches = {**kept(path)["searches"], name: trials}
         result = {
             "command": f"python benchmarks/{path.stem}.py",

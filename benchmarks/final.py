@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 from machine import machine
+from winner import structure
 
 from bitwright.config import StudyConfig
 from bitwright.records import Outcome
@@ -32,7 +33,7 @@ WANTED = {  # test accuracy, within so many packed bytes
     "cifar10": (0.85, 25_000),
     "fashion": (0.932, 32_000),
 }
-WALL_HOURS, CORES = 3.0, 2
+WALL_HOURS = 3.0  # that the whole may take, on two cores
 
 
 class Sittings(Watcher):
@@ -102,8 +103,7 @@ def told(
             )
         },
         "proof": dict(final.proof),
-        "units": [{"path": u.path, "kind": u.kind, **dict(u.params)} for u in final.units],
-        "policy": [f"{site.unit} {site.role} {method}" for site, method in final.policy],
+        **structure(final),
         "curve": [list(point) for point in final.curve],
     }
 

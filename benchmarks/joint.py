@@ -17,7 +17,6 @@ final training under the bits that they chose:
 Every finished run goes to results/joint.json at once and is not made again.
 """
 
-import fcntl
 import json
 import statistics
 import tempfile
@@ -30,7 +29,8 @@ import torch
 import yaml
 from interval import half_interval
 from machine import machine
-from parting import share_of
+from parting import locked, share_of
+from winner import structure
 
 from bitwright.config import StudyConfig
 from bitwright.records import Outcome, UnitSpec
@@ -161,8 +161,7 @@ def _network(final: Entry) -> dict[str, Any]:
     numbers = ("test_accuracy", "accuracy", "packed_bytes", "macs", "bitops")
     return {
         **{name: getattr(final, name) for name in numbers},
-        "units": [{"path": u.path, "kind": u.kind, **dict(u.params)} for u in final.units],
-        "policy": [f"{site.unit} {site.role} {method}" for site, method in final.policy],
+        **structure(final),
     }
 
 
@@ -201,8 +200,7 @@ def kept(path: Path = RESULT) -> dict[str, Any]:
 
 def keep(name: str, run: Mapping[str, Any], path: Path = RESULT) -> None:
     """Adds a run to the result file; two processes may do so."""
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(path):
         runs = {**kept(path)["runs"], name: run}
         result = {
             "command": "python benchmarks/joint.py",

@@ -11,7 +11,6 @@ bootstrapped over the networks. What is done goes to results/rank.json at once a
 again.
 """
 
-import fcntl
 import json
 import tempfile
 import time
@@ -23,7 +22,7 @@ import numpy as np
 import torch
 import yaml
 from machine import machine
-from parting import share_of
+from parting import locked, share_of
 from scipy.stats import kendalltau
 
 from bitwright.config import StudyConfig
@@ -155,8 +154,7 @@ def kept() -> dict[str, Any]:
 
 def keep(part: str, name: str, value: dict[str, Any]) -> None:
     """Adds to the result file; two processes may do so."""
-    with RESULT.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(RESULT):
         before = kept()
         before[part][name] = value
         done = dict(sorted(before["networks"].items(), key=lambda item: int(item[0])))

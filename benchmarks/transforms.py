@@ -11,7 +11,6 @@ all, full precision too.
 """
 
 import dataclasses
-import fcntl
 import json
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 import torch
 from machine import machine
-from parting import share_of
+from parting import locked, share_of
 
 from bitwright.config import DataConfig, TrainConfig
 from bitwright.quant.names import TRANSFORMS, traits_of
@@ -130,8 +129,7 @@ class Results:
 
     def add(self, run: dict[str, Any]) -> None:
         """Adds a run; the runs stay in one order whoever made them."""
-        with self._path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._path):
             results = self.read()
             results["runs"].append(run)
             results["runs"].sort(key=lambda run: (-run["bits"], run["transform"], run["seed"]))

@@ -60,6 +60,19 @@ class TerminalWatcher(Watcher):
         self.outcomes.append(outcome)
         self._look_at(outcome)
 
+    def left_out(self, lines: tuple[str, ...]) -> None:
+        """What the target does not run."""
+        for line in lines:
+            self._say(f"left out: {line}")
+
+    def taken_over(self, lines: tuple[str, ...]) -> None:
+        """What another study has given."""
+        for line in lines:
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False)
+
     def _look_at(self, outcome: Outcome) -> None:
         if outcome.state == "complete":
             rivals = [outcome] if self.best is None else [self.best, outcome]
@@ -78,16 +91,6 @@ class PlainWatcher(TerminalWatcher):
         """The size of the space, and where the study goes on."""
         super().planned(plan, done)
         self._say(f"{plan.networks:,} networks in the space; {len(done)} trials are recorded")
-
-    def left_out(self, lines: tuple[str, ...]) -> None:
-        """What the target does not run."""
-        for line in lines:
-            self._say(f"left out: {line}")
-
-    def taken_over(self, lines: tuple[str, ...]) -> None:
-        """What another study has given."""
-        for line in lines:
-            self._say(line)
 
     def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:
         """What the filter took out."""
@@ -175,20 +178,10 @@ class LiveWatcher(TerminalWatcher):
         self._before, self._began = len(done), self._clock()
         self._count()
 
-    def left_out(self, lines: tuple[str, ...]) -> None:
-        """Shown once, above the bars."""
-        for line in lines:
-            self.console.print(f"left out: {line}", markup=False, highlight=False)
-
-    def taken_over(self, lines: tuple[str, ...]) -> None:
-        """Shown once, above the bars."""
-        for line in lines:
-            self.console.print(line, markup=False, highlight=False)
-
     def sensitivity(self, rows: tuple[SensitivityRow, ...], removed: tuple[str, ...]) -> None:
         """Shown once, above the bars."""
         for line in removed:
-            self.console.print(f"removed from the space: {line}", markup=False, highlight=False)
+            self._say(f"removed from the space: {line}")
 
     def trial_started(self, job: Job) -> None:
         """A bar of its own follows the candidate's training."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
-from bitwright.errors import ConfigError
+from bitwright.errors import ConfigError, TargetError
+from bitwright.quant.names import refusal
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
 from bitwright.registry import Registry, subclass_of
@@ -141,6 +142,22 @@ class Target(abc.ABC):
         """
         del graph
         return {}
+
+
+def integer_refusal(method: Method, role: Role) -> str | None:
+    """Why integer kernels do not run a quantized method in that role; None where they may."""
+    reason = refusal(method, role)
+    if reason is None and role == "activation" and method.per_channel:
+        return "integer convolution needs one scale for its whole input; take it per tensor"
+    return reason
+
+
+def check_images(x: npt.NDArray[Any], shape: tuple[int, ...], taker: str) -> None:
+    """TargetError for what are not uint8 images (N, *shape); `taker` says in words who asks."""
+    if x.dtype != np.uint8 or x.shape[1:] != shape:
+        raise TargetError(
+            f"images are {x.dtype} {x.shape}; {taker} takes uint8 (N, {', '.join(map(str, shape))})"
+        )
 
 
 def answer_alike(first: Target, second: Target) -> bool:

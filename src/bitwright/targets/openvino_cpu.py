@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from bitwright.errors import TargetError
-from bitwright.quant.names import refusal, traits_of
+from bitwright.quant.names import traits_of
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
-from bitwright.targets.base import Runner, Target
+from bitwright.targets.base import Runner, Target, check_images, integer_refusal
 
 if TYPE_CHECKING:
     from bitwright.export.integer import IntegerModel
@@ -44,12 +43,10 @@ class OpenVino(Target):
         """None for methods that its integer kernels compute as the integer model does."""
         if not method.quantized:
             return "the target computes in integers of at most 8 bits; take 1 to 8 bits"
-        reason = refusal(method, role)
+        reason = integer_refusal(method, role)
         if reason:
             return reason
         traits = traits_of(method.transform)
-        if role == "activation" and method.per_channel:
-            return "integer convolution needs one scale for its whole input; take it per tensor"
         if role == "activation" and traits.levels != "even":
             return "OpenVINO has no integer form for uneven levels; take 'lsq' or 'power_of_two'"
         if role == "weight" and traits.zero_points and method.bits == 8:
@@ -171,11 +168,7 @@ class _Running:
 
     def logits(self, x: npt.NDArray[np.uint8]) -> npt.NDArray[np.floating[Any]]:
         """Logits (N, classes) of uint8 images (N, C, H, W); TargetError for any other array."""
-        if x.dtype != np.uint8 or x.shape[1:] != self._shape:
-            raise TargetError(
-                f"images are {x.dtype} {x.shape}; the network takes uint8 "
-                f"(N, {', '.join(map(str, self._shape))})"
-            )
+        check_images(x, self._shape, "the network")
         parts = [
             self._request.infer([np.ascontiguousarray(x[at : at + BATCH])])[0].copy()
             for at in range(0, max(len(x), 1), BATCH)

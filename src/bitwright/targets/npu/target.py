@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Self
 
 from bitwright.graph import Graph
 from bitwright.measure.cost import multiplied_bits
-from bitwright.quant.names import refusal
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
-from bitwright.targets.base import FILE, Target
+from bitwright.targets.base import FILE, Target, integer_refusal
 from bitwright.targets.npu.accelerator import SHIPPED, Accelerator, listed
 from bitwright.targets.npu.roofline import run
 
@@ -52,11 +51,9 @@ class Npu(Target):
             return f"accelerator '{on.name}' computes in integers; take 1 to {widest} bits"
         if not method.quantized:
             return "its file holds integers alone; take 1 to 8 bits"
-        reason = refusal(method, role)
+        reason = integer_refusal(method, role)
         if reason:
             return reason
-        if role == "activation" and method.per_channel:
-            return "integer convolution needs one scale for its whole input; take it per tensor"
         bits, widths = multiplied_bits(method), on.widths(role)
         if bits > widths[-1] or (bits not in widths and not on.widen):
             return (

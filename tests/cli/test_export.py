@@ -88,3 +88,12 @@ def test_a_study_searches_for_instructions_and_its_winner_is_exported(program) -
     assert costs["instructions"] == winner["instructions"]
     tested = subprocess.run(["make", "test"], cwd=program.folder / "firmware", capture_output=True)
     assert b"OK: all logits agree" in tested.stdout
+
+
+def test_without_the_tools_no_study_begins_to_train(program, monkeypatch) -> None:
+    monkeypatch.setattr(emulator, "COMPILER", "no-such-compiler")
+    reason = make("cortex-m4").missing()
+    assert reason is not None and "no-such-compiler" in reason and "gcc-arm-none-eabi" in reason
+    study = program.folder / program.study(target="cortex-m4")
+    assert run(["search", str(study), "--out", str(program.folder / "out")]) == 2
+    assert not list((program.folder / "out" / "trials").iterdir())

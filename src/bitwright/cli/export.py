@@ -32,7 +32,6 @@ def export(
     json_: Json = False,
 ) -> None:
     """Write a study's network for a target's own tools: C that tests itself, or OpenVINO's IR."""
-    from bitwright.measure.qemu.emulator import missing
     from bitwright.metrics import known
     from bitwright.study.folder import Folder
     from bitwright.targets.base import make
@@ -47,4 +46,4 @@ def export(
     for name, value in (costs or {}).items():
         typer.echo(f"{known(name).title}: {known(name).show(value)}")
     if costs is None:
-        typer.echo(f"Not measured: {missing()}")
+        typer.echo(f"Not measured: {on.missing()}")

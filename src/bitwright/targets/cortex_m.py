@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from bitwright.errors import TargetError
-from bitwright.quant.names import refusal
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
-from bitwright.targets.base import Runner, Target
+from bitwright.targets.base import Runner, Target, check_images, integer_refusal
 
 if TYPE_CHECKING:
     from bitwright.export.c.cores import Core
@@ -41,16 +39,17 @@ class CortexM(Target, abc.ABC):
     timed = False
     ships = "C in {folder}; try it with: make -C {folder} test"
 
+    def missing(self) -> str | None:
+        """The compiler and the emulator, where they are not on the path."""
+        from bitwright.measure.qemu.emulator import missing
+
+        return missing()
+
     def supports(self, method: Method, role: Role) -> str | None:
         """None for integer methods of 1 to 8 bits, activations with one grid per tensor."""
         if not method.quantized:
             return "the processor computes in integers of at most 8 bits; take 1 to 8 bits"
-        reason = refusal(method, role)
-        if reason:
-            return reason
-        if role == "activation" and method.per_channel:
-            return "integer convolution needs one scale for its whole input; take it per tensor"
-        return None
+        return integer_refusal(method, role)
 
     def export(self, model: "IntegerModel", path: Path, metadata: Mapping[str, str]) -> None:
         """Writes the packed ONNX file; ExportError where C could not be made of it."""
@@ -88,17 +87,16 @@ class CortexM(Target, abc.ABC):
     def ship(self, path: Path, folder: Path) -> dict[str, float] | None:
         """Writes the C of an exported file into a folder, with README, build files and a test.
 
-        The costs that the README tells; None where they cannot be measured here
-        (`measure.qemu.emulator.missing` says why).
+        The costs that the README tells; None where they cannot be measured here (`missing` says
+        why).
         """
         from bitwright.export.c.folder import write_folder
         from bitwright.export.onnx_reader import metadata, read
-        from bitwright.measure.qemu.emulator import missing
 
         model, core = read(path), self._core()
         shape = (TEST_IMAGES, *model.graph.input.shape)
         images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-        found = None if missing() else costs_on(model, core)
+        found = None if self.missing() else costs_on(model, core)
         about = {key: value for key, value in (metadata(path) or {}).items() if key in SHOWN}
         write_folder(model, folder, about, core=core, images=images, costs=found)
         return found
@@ -162,9 +160,5 @@ class _OnHost:
 
     def logits(self, x: npt.NDArray[np.uint8]) -> npt.NDArray[np.floating[Any]]:
         """Logits (N, classes) of uint8 images (N, C, H, W); TargetError for any other array."""
-        if x.dtype != np.uint8 or x.shape[1:] != self._shape:
-            raise TargetError(
-                f"images are {x.dtype} {x.shape}; the C takes uint8 "
-                f"(N, {', '.join(map(str, self._shape))})"
-            )
+        check_images(x, self._shape, "the C")
         return self._built.logits(x) * self._steps

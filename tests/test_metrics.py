@@ -27,6 +27,7 @@ def test_names_are_told_apart() -> None:
         ("energy_uj", 0.5, "0.500 µJ"),
         ("flash_bytes", 8_000, "8.0 kB"),
         ("ir_bytes", 8_000, "8.0 kB"),
+        ("tflite_bytes", 8_000, "8.0 kB"),
         ("soil_moisture", 0.25, "0.250"),
     ],
 )

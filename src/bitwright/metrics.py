@@ -92,10 +92,11 @@ CYCLES = Metric("cycles", "Cycles", "k", 1000, 1, "min", *_FEWER)
 ENERGY = Metric("energy_uj", "Energy", "µJ", 1, 3, "min", traded=True)
 FLASH = Metric("flash_bytes", "Flash", "kB", 1000, 1, "min", *_SMALLER, traded=True)
 RAM = Metric("ram_bytes", "RAM", "kB", 1000, 1, "min", *_SMALLER, traded=True)
+TFLITE = Metric("tflite_bytes", "TFLite size", "kB", 1000, 1, "min", *_SMALLER)
 IR = Metric("ir_bytes", "IR size", "kB", 1000, 1, "min", *_SMALLER)
 
 _OF_ALL = (ACCURACY, LATENCY, PACKED, FILE, MACS, BITOPS, PEAK, PARAMETERS)
-_OF_SOME = (INSTRUCTIONS, CYCLES, ENERGY, FLASH, RAM, IR)
+_OF_SOME = (INSTRUCTIONS, CYCLES, ENERGY, FLASH, RAM, IR, TFLITE)
 EVERYWHERE = tuple(metric.name for metric in _OF_ALL)  # whatever the target is
 OF_NETWORKS = frozenset(EVERYWHERE) - {LATENCY.name, FILE.name}  # whoever runs them
 METRICS = {metric.name: metric for metric in (*_OF_ALL, *_OF_SOME)}  # all that a study may name

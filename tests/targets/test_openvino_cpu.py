@@ -91,7 +91,7 @@ def test_uneven_activations_and_wide_zero_points_are_refused() -> None:
     target = OpenVino()
     for method, role, said in (
         (Method.parse("apot:4", "activation"), "activation", "uneven levels"),
-        (Method.parse("affine:8:channel"), "weight", "leave int8"),
+        (Method.parse("affine:8:channel"), "weight", "leave OpenVINO's int8"),
         (Method("lsq", 8, per_channel=True), "activation", "one scale for its whole input"),
         (Method("none", 32, per_channel=False), "weight", "at most 8 bits"),
     ):

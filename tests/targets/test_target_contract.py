@@ -16,14 +16,15 @@ from bitwright.testing.targets import (
 )
 
 WITHOUT_RUNTIME = (answers_for_every_method, says_what_it_is_called, says_what_it_lacks)
+EXTRAS = {"litert": "ai_edge_litert", "openvino": "openvino"}
 MEASURING = (counts_what_it_measures, measures_the_file)
 
 
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("name", [name for name in TARGETS if TARGETS.get(name).argument is None])
 def test_every_target_keeps_it(name, check):
-    if name == "openvino" and check not in WITHOUT_RUNTIME:
-        pytest.importorskip("openvino", reason="comes with the extra 'openvino'")
+    if name in EXTRAS and check not in WITHOUT_RUNTIME:
+        pytest.importorskip(EXTRAS[name], reason=f"comes with the extra '{name}'")
     if name.startswith("cortex-") and check in MEASURING and emulator.missing():
         pytest.skip(f"{name} is not measured: {emulator.missing()}")
     check(make(name))

@@ -1,4 +1,4 @@
-"""`bitwright export`: a study's network as a target's own tools take it: C, OpenVINO's IR."""
+"""`bitwright export`: a study's network as a target's own tools take it: C, IR, `.tflite`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -24,14 +24,14 @@ def export(
         typer.Option(
             "--target",
             metavar="NAME",
-            help="The processor: cortex-m4, cortex-m7, cortex-m33, cortex-m55 or openvino.",
+            help="The processor: cortex-m4, cortex-m7, cortex-m33, cortex-m55, litert or openvino.",
             autocompletion=TARGET_NAMES,
         ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write.")],
     json_: Json = False,
 ) -> None:
-    """Write a study's network for a target's own tools: C that tests itself, or OpenVINO's IR."""
+    """Write a study's network for a target's own tools: C, OpenVINO's IR, a .tflite."""
     from bitwright.metrics import known
     from bitwright.study.folder import Folder
     from bitwright.targets.base import make

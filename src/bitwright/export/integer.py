@@ -155,3 +155,16 @@ class IntegerModel:
                 f"layer '{name}' gives raw logits, on no grid; let no other layer read it"
             )
         return grid
+
+
+def int8_weights(layer: Layer) -> npt.NDArray[np.int8]:
+    """A layer's weight codes less their zero points; ExportError where they leave int8."""
+    codes, zero = layer.kernel.codes.astype(np.int32), layer.kernel.grid.zero_point
+    centred = codes - zero.reshape(-1, *[1] * (codes.ndim - 1))
+    if centred.min() < -128 or centred.max() > 127:
+        raise ExportError(
+            f"layer '{layer.node.name}': weight codes less their zero point reach "
+            f"{centred.min()}..{centred.max()}, outside int8; choose at most 7 bits with zero "
+            "points, or a symmetric method"
+        )
+    return centred.astype(np.int8)

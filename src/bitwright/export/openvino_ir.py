@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bitwright.errors import ExportError, TargetError
-from bitwright.export.integer import Grid, IntegerModel, Layer
+from bitwright.export.integer import Grid, IntegerModel, Layer, int8_weights
 from bitwright.export.names import INPUT, OUTPUT
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class _Writer:
         OpenVINO's own operator for it gave wrong codes at batch 1 (2026.4, 8-bit gates).
         """
         node, kernel = layer.node, layer.kernel
-        codes, scale = _centred(layer), kernel.grid.scale
+        codes, scale = int8_weights(layer), kernel.grid.scale
         if node.op == "linear":
             source = self._model.graph.node(node.inputs[0]).shape
             codes = codes.reshape(len(codes), source[0], *(source[1:] or NO_MAP))
@@ -179,16 +179,3 @@ class _Writer:
 
     def _constant(self, values: npt.ArrayLike) -> Any:
         return self._ops.constant(np.asarray(values, np.float32))
-
-
-def _centred(layer: Layer) -> npt.NDArray[np.int8]:
-    """A layer's weight codes less their zero points; ExportError where they leave int8."""
-    codes, zero = layer.kernel.codes.astype(np.int32), layer.kernel.grid.zero_point
-    centred = codes - zero.reshape(-1, *[1] * (codes.ndim - 1))
-    if centred.min() < -128 or centred.max() > 127:
-        raise ExportError(
-            f"layer '{layer.node.name}': weight codes less their zero point reach "
-            f"{centred.min()}..{centred.max()}, outside int8; choose at most 7 bits with zero "
-            "points, or a symmetric method"
-        )
-    return centred.astype(np.int8)

@@ -51,19 +51,20 @@ def latency(
             f"'{path}' fails on an image: {error}; mend the model where it was made"
         ) from error
     times = time_calls(infer, clock=clock, budget_s=budget_s, least_runs=least_runs)
-    context = (
-        ("runtime", "onnxruntime"),
-        ("version", onnxruntime.__version__),
-        ("processor", processor.name()),
-        ("threads", "1"),
-        ("batch", str(batch)),
-        ("runs", str(len(times))),
-    )
-    return summarise(times, context)
+    return summarise(times, ("onnxruntime", onnxruntime.__version__), batch=batch)
+
+
+def latency_of(infer: Callable[[], object], program: tuple[str, str]) -> Measurement:
+    """The same of any call that infers one image on one thread; `program` is name and version."""
+    for _ in range(WARMUP_RUNS):
+        infer()
+    clock = time.perf_counter_ns
+    times = time_calls(infer, clock=clock, budget_s=BUDGET_S, least_runs=LEAST_RUNS)
+    return summarise(times, program, batch=1)
 
 
 def time_calls(
-    call: Callable[[], None], *, clock: Callable[[], int], budget_s: float, least_runs: int
+    call: Callable[[], object], *, clock: Callable[[], int], budget_s: float, least_runs: int
 ) -> npt.NDArray[np.int64]:
     """The nanoseconds of each call: at least `least_runs` calls, until `budget_s` is spent."""
     times: list[int] = []
@@ -76,7 +77,17 @@ def time_calls(
     return np.array(times, np.int64)
 
 
-def summarise(times_ns: npt.NDArray[np.int64], context: tuple[tuple[str, str], ...]) -> Measurement:
+def summarise(
+    times_ns: npt.NDArray[np.int64], program: tuple[str, str], *, batch: int
+) -> Measurement:
     """The median in ms; the spread is half the distance between the quartiles."""
+    context = (
+        ("runtime", program[0]),
+        ("version", program[1]),
+        ("processor", processor.name()),
+        ("threads", "1"),
+        ("batch", str(batch)),
+        ("runs", str(len(times_ns))),
+    )
     low, median, high = np.percentile(times_ns, [25, 50, 75]) / NS_PER_MS
     return Measurement(float(median), float(high - low) / 2, context)

@@ -1,7 +1,9 @@
 """What a target is: processors, the methods it runs, how to export for it and measure."""
 
 import abc
+import sys
 from collections.abc import Collection, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
@@ -9,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bitwright.errors import ConfigError, TargetError
-from bitwright.quant.names import refusal
+from bitwright.quant.names import refusal, traits_of
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
 from bitwright.registry import Registry, subclass_of
@@ -152,6 +154,28 @@ def integer_refusal(method: Method, role: Role) -> str | None:
     return reason
 
 
+def int8_refusal(method: Method, role: Role, program: str) -> str | None:
+    """Why a program whose integers are int8, even on every grid, does not run a method as it is."""
+    if not method.quantized:
+        return "the target computes in integers of at most 8 bits; take 1 to 8 bits"
+    reason = integer_refusal(method, role)
+    if reason:
+        return reason
+    traits = traits_of(method.transform)
+    if role == "activation" and traits.levels != "even":
+        return f"{program} has no integer form for uneven levels; take 'lsq' or 'power_of_two'"
+    if role == "weight" and traits.zero_points and method.bits == 8:
+        return f"8-bit codes less a zero point leave {program}'s int8; take 7 bits or lsq:8"
+    return None
+
+
+def installed(package: str) -> bool:
+    """Whether a package can be imported, without importing it."""
+    if package in sys.modules:
+        return sys.modules[package] is not None
+    return find_spec(package) is not None
+
+
 def check_images(x: npt.NDArray[Any], shape: tuple[int, ...], taker: str) -> None:
     """TargetError for what are not uint8 images (N, *shape); `taker` says in words who asks."""
     if x.dtype != np.uint8 or x.shape[1:] != shape:
@@ -173,6 +197,7 @@ TARGETS: Registry[type[Target]] = Registry(
 )
 TARGETS.register("onnxruntime-cpu", "bitwright.targets.onnxruntime_cpu:OnnxRuntimeCpu")
 TARGETS.register("openvino", "bitwright.targets.openvino_cpu:OpenVino")
+TARGETS.register("litert", "bitwright.targets.litert:LiteRt")
 TARGETS.register("npu", "bitwright.targets.npu.target:Npu")
 for _core in ("M4", "M7", "M33", "M55"):
     TARGETS.register(f"cortex-{_core.lower()}", f"bitwright.targets.cortex_m:Cortex{_core}")

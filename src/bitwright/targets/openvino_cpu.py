@@ -4,20 +4,16 @@ The file of a trial is the packed ONNX file, which holds every integer; the IR i
 below 8 make neither the IR smaller nor the network faster. Needs the extra `openvino`.
 """
 
-import sys
-import time
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bitwright.quant.names import traits_of
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
-from bitwright.targets.base import Runner, Target, check_images, integer_refusal
+from bitwright.targets.base import Runner, Target, check_images, installed, int8_refusal
 
 if TYPE_CHECKING:
     from bitwright.export.integer import IntegerModel
@@ -37,23 +33,11 @@ class OpenVino(Target):
         """The package openvino, where it is not installed."""
         from bitwright.export.openvino_ir import MISSING
 
-        return None if _installed() else MISSING
+        return None if installed("openvino") else MISSING
 
     def supports(self, method: Method, role: Role) -> str | None:
         """None for methods that its integer kernels compute as the integer model does."""
-        if not method.quantized:
-            return "the target computes in integers of at most 8 bits; take 1 to 8 bits"
-        reason = integer_refusal(method, role)
-        if reason:
-            return reason
-        traits = traits_of(method.transform)
-        if role == "activation" and traits.levels != "even":
-            return "OpenVINO has no integer form for uneven levels; take 'lsq' or 'power_of_two'"
-        if role == "weight" and traits.zero_points and method.bits == 8:
-            return (
-                "8-bit codes less a zero point leave int8, and run in float; take 7 bits or lsq:8"
-            )
-        return None
+        return int8_refusal(method, role, "OpenVINO")
 
     def export(self, model: "IntegerModel", path: Path, metadata: Mapping[str, str]) -> None:
         """Writes the packed ONNX file; ExportError where no IR could be made of it."""
@@ -99,12 +83,6 @@ class OpenVino(Target):
         return {"ir_bytes": float(sum(part.stat().st_size for part in parts))}
 
 
-def _installed() -> bool:
-    if "openvino" in sys.modules:
-        return sys.modules["openvino"] is not None
-    return find_spec("openvino") is not None
-
-
 def _compiled(graph: Any, threads: int) -> Any:
     """A graph ready to run: on the processor, in a single stream, its float parts in float32."""
     from bitwright.export.openvino_ir import runtime
@@ -131,32 +109,11 @@ def request_for(graph: Any, image: npt.NDArray[np.uint8]) -> Any:
 
 def _latency(graph: Any, shape: tuple[int, ...]) -> Measurement:
     """The median time of one inference of random pixels, as `measure.latency` takes it."""
-    from bitwright import processor
     from bitwright.export.openvino_ir import runtime
-    from bitwright.measure.latency import (
-        BUDGET_S,
-        LEAST_RUNS,
-        WARMUP_RUNS,
-        summarise,
-        time_calls,
-    )
+    from bitwright.measure.latency import latency_of
 
     image = np.random.default_rng(0).integers(0, 256, (1, *shape), np.uint8)
-    request = request_for(graph, image)
-    for _ in range(WARMUP_RUNS):
-        request.infer()
-    times = time_calls(
-        request.infer, clock=time.perf_counter_ns, budget_s=BUDGET_S, least_runs=LEAST_RUNS
-    )
-    context = (
-        ("runtime", "openvino"),
-        ("version", runtime().get_version()),
-        ("processor", processor.name()),
-        ("threads", "1"),
-        ("batch", "1"),
-        ("runs", str(len(times))),
-    )
-    return summarise(times, context)
+    return latency_of(request_for(graph, image).infer, ("openvino", runtime().get_version()))
 
 
 class _Running:

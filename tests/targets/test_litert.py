@@ -1,0 +1,228 @@
+"""The LiteRT target: what runs computes the integer model, in XNNPACK's integer kernels."""
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bitwright.cli.app import run
+from bitwright.errors import ExportError, TargetError
+from bitwright.export import reference
+from bitwright.export.integer import IntegerModel
+from bitwright.export.onnx_reader import read
+from bitwright.export.tflite import build
+from bitwright.export.tflite_file import metadata_of
+from bitwright.graph import Graph, GraphBuilder
+from bitwright.quant.spec import Method
+from bitwright.space.joint import expand
+from bitwright.targets.base import make
+from bitwright.targets.litert import LiteRt, Running
+from bitwright.tasks.data.load import load as load_data
+from bitwright.testing.c_networks import PIXELS, every_layer
+from bitwright.testing.integer_models import random_images, random_model
+from bitwright.testing.networks import blueprint_of
+
+FLIPPED = 0.0001  # codes that float32 rescaling may put one off: sums that lie all but on a half
+DIFFERENT = 0.001  # of the predictions
+LOGITS = 1e-6  # of the largest: logits are float32 of exact sums
+
+METHODS = [
+    ("lsq:8", "lsq:8:tensor"),
+    ("lsq:4", "lsq:4:tensor"),
+    ("affine:7", "affine:8:tensor"),
+    ("codebook:4", "pact:3:tensor"),
+    ("binary:1", "lsq:1:tensor"),
+    ("apot:4", "power_of_two:6:tensor"),
+    ("lsq:8", "power_of_two:8:tensor"),  # sums lie on halves, where kernels differ
+]
+
+
+@pytest.fixture(autouse=True)
+def _runtime(request: pytest.FixtureRequest) -> None:
+    if "without_it" not in request.node.name:
+        pytest.importorskip("ai_edge_litert", reason="comes with the extra 'litert'")
+
+
+def random_network(weight: str, activation: str) -> IntegerModel:
+    return random_model(every_layer(weight, activation), np.random.default_rng(0))
+
+
+def running(model: IntegerModel) -> Running:
+    return Running(build(model, {}), model.graph.input.shape, threads=1)
+
+
+def codes_off(model: IntegerModel, images: np.ndarray, last: int) -> np.ndarray:
+    """How far each code of a layer, the last of those that run, is from the reference's."""
+    part = IntegerModel(Graph(model.graph.nodes[: last + 1]), model.layers[: last + 1])
+    node, grid = model.layers[last].node, model.layers[last].output
+    assert grid is not None
+    wanted = reference.trace(part, images)[node.name]
+    if wanted.ndim == 4:
+        wanted = wanted.transpose(0, 2, 3, 1)
+    found = running(part).logits(images) / float(grid.scale) + float(grid.zero_point)
+    return np.abs(found - wanted.reshape(found.shape))
+
+
+@pytest.mark.parametrize(("weight", "activation"), METHODS)
+def test_every_layer_computes_the_references_codes(weight: str, activation: str) -> None:
+    model = random_network(weight, activation)
+    images = random_images(model.graph, 40, np.random.default_rng(1))
+    for last in range(1, len(model.layers) - 1):
+        off = codes_off(model, images, last)
+        assert (off > 0.5).mean() <= FLIPPED and off.max() < 1.5, model.layers[last].node.name
+    wanted = reference.run(model, images)
+    found = running(model).logits(images)
+    assert np.abs(found - wanted).max() <= LOGITS * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize(("weight", "activation"), METHODS)
+def test_one_image_at_a_time_gives_the_same(weight: str, activation: str) -> None:
+    model = random_network(weight, activation)
+    images = random_images(model.graph, 300, np.random.default_rng(1))  # more than go at a time
+    alone, together = running(model), running(model)
+    single = np.concatenate([alone.logits(image[None]) for image in images])
+    assert np.array_equal(single, together.logits(images))
+
+
+@pytest.mark.parametrize("size", [8, 9])
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 2), (3, 1), (3, 2), (3, 3), (5, 2), (7, 4)])
+def test_windows_lie_where_ours_do(size: int, kernel: int, stride: int) -> None:
+    build = GraphBuilder((2, size, size + 1), PIXELS)
+    codes = Method.parse("lsq:8:tensor", "activation")
+    given = {"kernel": kernel, "stride": stride, "activation": codes, "width": 2, "unit": "u"}
+    build.conv("whole", "input", weight=Method.parse("lsq:8"), **given)
+    build.conv("each", "input", weight=Method.parse("lsq:8"), depthwise=True, **given)
+    build.add("both", "whole", "each", unit="u", activation=codes, relu=False)
+    build.linear("head", "both", unit="h", width=3, weight=Method.parse("lsq:8"), activation=None)
+    model = random_model(build.finish(), np.random.default_rng(0))
+    images = random_images(model.graph, 20, np.random.default_rng(1))
+    for last in (1, 2, 3):
+        assert codes_off(model, images, last).max() < 0.5
+
+
+@pytest.mark.parametrize("factor", [1e-5, 1e5])
+def test_factors_that_xnnpack_does_not_take_give_the_same_codes(factor: float) -> None:
+    model = random_network("lsq:4", "lsq:4:tensor")
+    images = random_images(model.graph, 40, np.random.default_rng(1))
+    for last, layer in enumerate(model.layers):
+        if layer.node.op not in ("conv", "multiply", "add") or layer.output is None:
+            continue
+        grid = dataclasses.replace(layer.output, scale=layer.output.scale * np.float32(factor))
+        sources = [model.grid(name) for name in layer.node.inputs]
+        rescales = reference.rescales_of(layer.node, sources, grid, weights=layer.weights)
+        changed = dataclasses.replace(layer, output=grid, rescales=rescales)
+        layers = (*model.layers[:last], changed, *model.layers[last + 1 :])
+        off = codes_off(IntegerModel(model.graph, layers), images, last)
+        assert off.max() < 0.5, layer.node.name
+
+
+@pytest.mark.parametrize(("weight", "activation"), METHODS)
+def test_all_but_the_last_sums_run_in_xnnpack(weight: str, activation: str) -> None:
+    interpreter = running(random_network(weight, activation))._interpreter
+    delegated = [at for at in interpreter._get_ops_details() if at["op_name"] == "DELEGATE"]
+    assert len(delegated) == 2  # what comes before the exact sums of the logits, and what after
+
+
+def test_buffers_are_aligned() -> None:
+    from bitwright.export.tflite_file import schema
+
+    file = build(random_network("lsq:4", "lsq:4:tensor"), {"study": "pets"})
+    model = schema().Model.GetRootAsModel(file)
+    buffers = [model.Buffers(at) for at in range(model.BuffersLength())]
+    starts = [
+        buffer._tab.Vector(buffer._tab.Offset(4)) for buffer in buffers if buffer.DataLength()
+    ]
+    assert len(starts) >= 30 and all(start % 16 == 0 for start in starts)
+
+
+def test_uneven_activations_and_wide_zero_points_are_refused() -> None:
+    target = LiteRt()
+    for method, role, said in (
+        (Method.parse("apot:4", "activation"), "activation", "uneven levels"),
+        (Method.parse("affine:8:channel"), "weight", "leave LiteRT's int8"),
+        (Method("lsq", 8, per_channel=True), "activation", "one scale for its whole input"),
+        (Method("none", 32, per_channel=False), "weight", "at most 8 bits"),
+    ):
+        assert said in (target.supports(method, role) or ""), method  # type: ignore[arg-type]
+    assert target.supports(Method.parse("affine:7:channel"), "weight") is None
+    assert target.supports(Method.parse("codebook:4"), "weight") is None
+    with pytest.raises(ExportError, match="uneven levels; choose"):
+        build(random_network("lsq:4", "apot:4:tensor"), {})
+    with pytest.raises(ExportError, match="outside int8; choose"):
+        build(random_network("affine:8:channel", "lsq:8:tensor"), {})
+
+
+def test_the_file_is_written_with_its_metadata_and_answers(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    path, folder, target = tmp_path / "model.onnx", tmp_path / "there", make("litert")
+    graph = expand(blueprint_of({"name": "stem", "width": 8}, {"name": "body", "width": 8}))
+    target.export(random_model(graph, np.random.default_rng(0)), path, {"study": "pets"})
+    assert run(["export", str(path), "--target", "litert", "--out", str(folder)]) == 0
+    said = capfd.readouterr().out
+    assert f"LiteRT file {folder}/model.tflite" in said and "TFLite size: " in said
+    file = folder / "model.tflite"
+    assert [part.name for part in folder.iterdir()] == ["model.tflite"]
+    assert metadata_of(file.read_bytes())["study"] == "pets"
+    images = random_images(graph, 20, np.random.default_rng(1))
+    loaded = target.load(path)
+    found = loaded.logits(images)
+    assert capfd.readouterr().err == ""  # LiteRT would greet there
+    answer = Interpreter(str(file)).get_signature_runner("serving_default")
+    one = answer(images=np.ascontiguousarray(images[:1].transpose(0, 2, 3, 1)))["logits"]
+    assert np.array_equal(one, found[:1])
+    assert loaded.logits(images[:0]).shape == (0, 10)
+    with pytest.raises(TargetError, match="the network takes uint8"):
+        loaded.logits(images[:, :, 1:])
+    assert target.measure(path)["tflite_bytes"].value > 0
+
+
+def test_files_that_are_not_ours_are_refused(tmp_path: Path) -> None:
+    import onnx
+
+    value = onnx.helper.make_tensor_value_info
+    real = onnx.TensorProto.FLOAT
+    node = onnx.helper.make_node("Relu", ["x"], ["y"])
+    graph = onnx.helper.make_graph(
+        [node], "g", [value("x", real, [1, 3])], [value("y", real, [1, 3])]
+    )
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "theirs.onnx")
+    with pytest.raises(TargetError, match=r"theirs\.onnx"):
+        make("litert").measure(tmp_path / "theirs.onnx")
+    with pytest.raises(TargetError, match="LiteRT does not take the network"):
+        Running(b"no flatbuffer", (1, 2, 2), threads=1)
+
+
+def test_a_study_without_it_is_told_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    model = random_network("lsq:4", "lsq:4:tensor")
+    with pytest.raises(TargetError, match=r"pip install 'bitwright\[litert\]'"):
+        make("litert").export(model, tmp_path / "model.onnx", {})
+    assert "pip install 'bitwright[litert]'" in (make("litert").missing() or "")
+    study = tmp_path / "study.yaml"
+    study.write_text("data: digits\nspace: tiny\ntarget: litert\n")
+    assert run(["search", str(study), "--out", str(tmp_path / "out"), "--quiet"]) == 2
+    assert "pip install 'bitwright[litert]'" in capsys.readouterr().err
+
+
+def test_with_it_nothing_is_missing() -> None:
+    assert make("litert").missing() is None
+
+
+@pytest.mark.slow
+def test_a_study_ends_in_a_network_that_predicts_as_its_integers(program) -> None:
+    metrics = {"accuracy": {"weight": 1}, "latency_ms": {"weight": 0.1, "reference": 0.05}}
+    name = program.study(target="litert", reward={"metrics": metrics}, search__iterations=1)
+    assert program.run("search", name, "--quiet").code == 0
+    told = program.run("show", name, "--json").json
+    assert told["trials"]["complete"] >= 1 and told["final"]["metrics"]["tflite_bytes"] > 0
+    (path,) = program.folder.rglob("model.onnx")
+    images = load_data("digits").test.images
+    wanted = reference.run(read(path), images).argmax(1)
+    assert (make("litert").load(path).logits(images).argmax(1) != wanted).mean() <= DIFFERENT

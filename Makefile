@@ -70,7 +70,7 @@ bench-rank: setup ## How well cheap scores order networks: two hours on one core
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/rank.py
 	$(BIN)/python docs/results_rank.py
 
-.PHONY: bench-cost bench-latency bench-openvino bench-qat-accuracy bench-qat-step
+.PHONY: bench-cost bench-latency bench-qat-accuracy bench-qat-step bench-runtimes
 bench-cost: setup ## What inherited weights and a supernet save a search: two hours on one core, goes on where it stopped
 	$(BIN)/bitwright data fetch fashion-mnist
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/cost.py
@@ -113,9 +113,11 @@ bench-precision: setup ## Time training steps in bfloat16 against float32: two m
 bench-latency: setup ## Time exported files against float32: a minute on one core
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/latency.py
 
-bench-openvino: setup ## Time networks in OpenVINO and ONNX Runtime in turns: a minute on one core
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[openvino]'
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/openvino_latency.py
+bench-runtimes: setup ## Networks in ONNX Runtime, OpenVINO and LiteRT, in turns: three minutes on one core
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[litert,openvino]'
+	$(BIN)/bitwright data fetch fashion-mnist cifar10
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/runtimes.py
+	$(BIN)/python docs/results_runtimes.py
 
 .PHONY: bench-mcu
 bench-mcu: setup ## Instructions, flash and RAM of exported C under QEMU: an hour on one core, goes on where it stopped

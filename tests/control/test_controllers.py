@@ -184,6 +184,17 @@ def test_the_population_starts_at_random():
     assert controller.propose(9, generator(0, 9, "p")) == plain.propose(9, generator(0, 9, "p"))
 
 
+def test_random_candidates_may_have_one_method_throughout():
+    space = ToySpace()
+    controller = make("evolution", space, {"population": 99, "alike": 0.5}, seed=0)
+    alike = 0
+    for number in range(60):
+        picks = controller.propose(number, generator(0, number, "p")).as_dict()
+        weights = {pick for path, pick in picks.items() if path.endswith("/weight")}
+        alike += len(weights) == 1
+    assert 25 < alike < 50, "half of them, and some of the others by chance"
+
+
 # --- recurrent
 # --------------------------------------------------------------------------------------
 

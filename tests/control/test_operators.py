@@ -15,6 +15,7 @@ from bitwright.control.operators import (
     movable,
     mutate,
     sample,
+    sample_alike,
     slot,
 )
 from bitwright.errors import InvalidGenome, SpaceError
@@ -74,6 +75,30 @@ def _structure(genome):
 @given(SPACE, SEED)
 def test_samples_decode(name, seed):
     _check(SPACES[name], sample(SPACES[name], np.random.default_rng(seed)))
+
+
+@settings(deadline=None, max_examples=60)
+@given(SPACE, SEED)
+def test_alike_samples_decode_and_have_one_method_a_role(name, seed):
+    space = SPACES[name]
+    genome = sample_alike(space, np.random.default_rng(seed))
+    _check(space, genome)
+    offered = {choice.path: choice.options for choice in choices(space, genome)}
+    for role in ("weight", "activation"):
+        methods = [(path, pick) for path, pick in _policy(genome).items() if path.endswith(role)]
+        for path, pick in methods:
+            first = methods[0][1]
+            assert pick == first or first not in offered[path], path
+
+
+def test_alike_samples_hold_every_method_and_structure():
+    drawn = [sample_alike(JOINT, np.random.default_rng(seed)) for seed in range(40)]
+    assert {dict(one.picks)["head/weight"] for one in drawn} == {
+        "lsq:2:channel",
+        "lsq:4:channel",
+        "lsq:8:channel",
+    }
+    assert len({tuple(_structure(one).items()) for one in drawn}) > 30
 
 
 @settings(deadline=None, max_examples=100)

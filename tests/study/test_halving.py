@@ -113,6 +113,10 @@ def test_every_controller_learns_of_each_candidate_once(
             {"search__evaluator": "inherited"},
             r"search\.halving trains .* which evaluator 'inherited' does not do; take evaluator",
         ),
+        (
+            {"train__full_precision": 0.4},
+            r"train\.full_precision = 0\.4 .* before it is quantized; leave out train\.full_p",
+        ),
         ({"train__patience": 2}, r"train\.patience = 2 ends .* leave out train\.patience or"),
     ],
 )

@@ -263,3 +263,65 @@ def test_layers_that_are_trained_already_learn_at_a_part_of_the_rate(
     for name, way in plain.items():
         part = TRAINED_RATE if name.startswith("layers.stem/0/conv.") else 1.0
         assert tuned[name] == pytest.approx(part * way, rel=1e-3, abs=1e-7), name
+
+
+def test_a_run_may_begin_in_full_precision(
+    net: MakeNet, batches: MakeBatches, digits: ImageData
+) -> None:
+    """Until then maps take more values than the policy has; from then on they lie on its grid."""
+    levels: list[int] = []
+
+    def judge(network: QuantNet) -> float:
+        network.eval()
+        with torch.no_grad():
+            value = network.features(torch.from_numpy(digits.test.images))
+        levels.append(len(value.unique()))
+        return 0.5
+
+    network = net("lsq:2", "lsq:2")
+    budget = BUDGET(epochs=4, full_precision=0.5)
+    train(network, batches(count=200), budget, Hooks(judge))
+    assert levels[0] > 100
+    assert levels[1] > 100
+    assert max(levels[2:]) <= 4
+    network.to_integer()
+
+
+@pytest.mark.parametrize("stopped_after", [1, 2, 3, 5])
+def test_one_that_began_in_full_precision_is_resumed_exactly(
+    stopped_after: int, net: MakeNet, batches: MakeBatches
+) -> None:
+    """Before, within and after the epoch in which the quantizers come in."""
+    budget = BUDGET(epochs=6, full_precision=0.4)
+    states: list[dict[str, Any]] = []
+    whole = net()
+    curve = train(whole, batches(count=200), budget, Hooks(save=states.append))
+    resumed = net(seed=9)
+    state = states[stopped_after - 1]
+    again = train(resumed, batches(seed=9, count=200), budget, Hooks(resume=state))
+    assert_equal(whole, resumed)
+    assert again == curve
+
+
+def test_patience_counts_from_where_the_quantizers_come_in(
+    net: MakeNet, batches: MakeBatches
+) -> None:
+    found = iter([0.9, 0.9, 0.9, 0.9, 0.5, 0.6, 0.7, 0.7, 0.7])
+    budget = BUDGET(epochs=9, patience=2, full_precision=0.45)
+    curve = train(net(), batches(count=200), budget, Hooks(lambda _: next(found)))
+    assert len(curve) == 9, "the fall from 0.9 is no reason to stop, nor is standing at 0.9"
+
+
+def test_a_network_that_knows_something_is_under_its_policy_at_once(
+    net: MakeNet, batches: MakeBatches
+) -> None:
+    begun, plain = net(), net()
+    for network, part in ((begun, 0.5), (plain, 0.0)):
+        trained = frozenset(network.layers)
+        train(
+            network,
+            batches(count=200),
+            BUDGET(epochs=2, full_precision=part),
+            trained=trained,
+        )
+    assert_equal(begun, plain)

@@ -28,6 +28,9 @@ class TrainConfig(Part):
     weight_decay: float = Field(default=0.0001, ge=0)
     """Of kernels; biases, norms and steps have none."""
 
+    full_precision: float = Field(default=0.0, ge=0, le=0.8)
+    """The part of the steps, from the first, that are taken before anything is quantized."""
+
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Of the cross-entropy's targets."""
 

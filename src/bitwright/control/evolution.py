@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from bitwright.control.base import Controller, Snapshot, Space, genome_from_json, picks_to_json
-from bitwright.control.operators import breed, fresh, sample
+from bitwright.control.operators import breed, fresh, sample, sample_alike
 from bitwright.control.settings import Settings, read
 from bitwright.records import Genome, Outcome
 
@@ -16,8 +16,9 @@ from bitwright.records import Genome, Outcome
 class EvolutionSettings(Settings):
     """How the population lives.
 
-    `population` is also the number of random candidates it starts from. `tournament` members are
-    drawn for each parent and the fittest wins. `crossover` is the chance of a second parent,
+    `population` is also the number of random candidates it starts from; `alike` is the chance that
+    one of them has the same methods in all of its units. `tournament` members are drawn for each
+    parent and the fittest wins. `crossover` is the chance of a second parent,
     `policy` the chance that a mutation changes quantization methods rather than structure, `rate`
     the chance of each further change in one mutation.
     """
@@ -25,6 +26,7 @@ class EvolutionSettings(Settings):
     batch: int = Field(4, ge=1)
     population: int = Field(20, ge=2)
     tournament: int = Field(6, ge=1)
+    alike: float = Field(0.0, ge=0, le=1)
     crossover: float = Field(0.3, ge=0, le=1)
     policy: float = Field(0.5, ge=0, le=1)
     rate: float = Field(0.05, ge=0, lt=1)
@@ -64,7 +66,7 @@ class EvolutionController(Controller):
     def propose(self, number: int, rng: np.random.Generator) -> Genome:
         """A random genome until the population is full, then a child of it."""
         if len(self._population) < self._settings.population:
-            return fresh(lambda: sample(self._space, rng), self._seen)
+            return fresh(lambda: self._random(rng), self._seen)
         return fresh(
             lambda: breed(self._space, lambda: self._parent(rng), rng, self._settings), self._seen
         )
@@ -89,6 +91,11 @@ class EvolutionController(Controller):
             for picks, reward in snapshot["population"]
         )
         self._seen = {genome_from_json(self._space, item): None for item in snapshot["seen"]}
+
+    def _random(self, rng: np.random.Generator) -> Genome:
+        alike = self._settings.alike
+        drawn = sample_alike if alike and rng.random() < alike else sample
+        return drawn(self._space, rng)
 
     def _parent(self, rng: np.random.Generator) -> Genome:
         drawn = rng.choice(len(self._population), size=self._settings.tournament, replace=False)

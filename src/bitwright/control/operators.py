@@ -85,6 +85,27 @@ def sample(space: Space, rng: np.random.Generator) -> Genome:
     return first_valid(space, lambda: walk(space, lambda choice: draw(choice, rng)))
 
 
+def sample_alike(space: Space, rng: np.random.Generator) -> Genome:
+    """A genome of uniform structure with one method for all weights and one for all activations.
+
+    Each is drawn where the first unit chooses; a unit that does not offer it draws its own.
+    """
+
+    def attempt() -> Genome:
+        methods: dict[str, Pick] = {}
+
+        def decide(choice: Choice) -> Pick:
+            pick = draw(choice, rng)
+            if not is_policy(choice.path):
+                return pick
+            common = methods.setdefault(choice.path.rpartition("/")[2], pick)
+            return common if common in choice.options else pick
+
+        return walk(space, decide)
+
+    return first_valid(space, attempt)
+
+
 def mutate(
     space: Space,
     genome: Genome,

@@ -89,6 +89,18 @@ class QuantNet(nn.Module):
     def _rounds_bias(self, layer: WeightLayer) -> bool:
         return not self.training or (isinstance(layer, ConvNorm) and layer.frozen)
 
+    def loosen(self) -> None:
+        """Takes all quantizers out of use: the network trains in full precision."""
+        for layer in self.layers.values():
+            assert isinstance(layer, NodeLayer)
+            layer.loosen()
+
+    def tighten(self) -> None:
+        """Puts them back; one that is new fits its step to the next tensor that it sees."""
+        for layer in self.layers.values():
+            assert isinstance(layer, NodeLayer)
+            layer.tighten()
+
     def freeze_norms(self) -> None:
         """From here on training uses the running statistics, as inference does."""
         for layer in self.layers.values():

@@ -36,6 +36,21 @@ class NodeLayer(nn.Module, abc.ABC):
         super().__init__()
         self.node = node
         self.output = output_quantizer(node)
+        self._aside: dict[str, nn.Module] = {}  # quantizers that are out of use
+
+    def loosen(self) -> None:
+        """Takes the layer's quantizers out of use."""
+        for name, module in list(self.named_children()):
+            if isinstance(module, Quantizer):
+                weight = module.place.role == "weight"
+                self._aside[name] = module
+                setattr(self, name, nn.Identity() if weight else full_precision(self.node))
+
+    def tighten(self) -> None:
+        """Puts them back into use."""
+        for name, module in self._aside.items():
+            setattr(self, name, module)
+        self._aside.clear()
 
     def output_grid(self) -> Grid | None:
         """The grid of the layer's output; None for logits and where codes pass unchanged."""
@@ -64,13 +79,18 @@ def output_quantizer(node: Node) -> nn.Module:
     if node.activation is None:
         return nn.Identity()
     if not node.activation.quantized:
-        return FullPrecision(signed=node.signed, gate=node.gate)
+        return full_precision(node)
     if node.gate:
         return GateQuantizer(
             Place(gate_method(node.activation), "activation", False, node.shape[0])
         )
     place = Place(node.activation, "activation", node.signed, node.shape[0])
     return transform_of(node.activation).quantizer(place)
+
+
+def full_precision(node: Node) -> nn.Module:
+    """What ends a node whose output is not quantized."""
+    return FullPrecision(signed=node.signed, gate=node.gate)
 
 
 def weight_quantizer(method: Method, channels: int) -> nn.Module:

@@ -221,6 +221,12 @@ def check(config: StudyConfig) -> None:
     CONTROLLERS.get(config.search.controller)
     if config.search.screen is not None:
         SCREENS.get(config.search.screen.by)
+    plain = config.train.full_precision
+    if config.search.halving is not None and plain:
+        raise ConfigError(
+            f"train.full_precision = {plain:g} would end a first stage before it is quantized; "
+            "leave out train.full_precision or search.halving"
+        )
     if config.search.halving is not None and config.train.patience is not None:
         raise ConfigError(
             f"train.patience = {config.train.patience} ends a training before its stage does, so "

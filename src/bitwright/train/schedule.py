@@ -1,4 +1,4 @@
-"""How the learning rate moves over a training, and when batch norm stops to learn its statistics.
+"""How the learning rate moves over a training, and when quantizers come in and norms freeze.
 
 A warm-up, then a cosine to zero. A run that ends before the budget does, on a rung, follows the
 same cosine and falls to zero over its last part, as networks at a high rate are not worth what they
@@ -23,13 +23,15 @@ class Schedule:
     whole: int
     warmup: int
     goes_on: bool
+    quantizes_at: int = 0  # the first step under the policy
 
     @classmethod
     def of(cls, config: TrainConfig, per_epoch: int, until: float = 1.0) -> "Schedule":
         """The part `until` of the budget, with so many steps in an epoch."""
         whole = steps_of(config, per_epoch)
         warmup = max(1, round(config.warmup * whole))
-        return cls(max(1, round(until * whole)), whole, warmup, goes_on=until < 1)
+        plain = int(config.full_precision * whole) if until == 1 else 0
+        return cls(max(1, round(until * whole)), whole, warmup, until < 1, plain)
 
     @property
     def cools_at(self) -> int:

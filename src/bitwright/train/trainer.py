@@ -65,8 +65,9 @@ def train(
 ) -> Curve:
     """Trains `net` in place; returns (epoch, training loss, held-out accuracy or None) per epoch.
 
-    Layers that are `trained` already, by name, learn at a part of the rate: the optimizer begins
-    without a memory, and steps of full length would undo what they know.
+    The first part of the steps is in full precision, where the budget says so. Layers that are
+    `trained` already, by name, learn at a part of the rate: the optimizer begins without a memory,
+    and steps of full length would undo what they know. Such a network is under its policy at once.
     Ends at the step limit, or when the held-out accuracy has not risen for `patience` epochs.
     Raises InfeasibleError when the loss has exploded or is no longer a number.
     """
@@ -87,9 +88,12 @@ class _Run:
     ) -> None:
         self.net, self.batches, self.config, self.hooks = net, batches, config, hooks
         self.objective = objective
+        if trained:
+            config = config.model_copy(update={"full_precision": 0.0})
         self.schedule = Schedule.of(config, batches.per_epoch, hooks.until)
         self.total = self.schedule.total
-        self._fit_quantizers()
+        if not self.schedule.quantizes_at and hooks.resume is None:
+            self._fit_quantizers(next(iter(batches)))
         self.optimizer = torch.optim.AdamW(
             _parameter_groups(net, config, trained),
             lr=config.learning_rate,
@@ -100,13 +104,14 @@ class _Run:
         self.curve: list[tuple[float, float, float | None]] = []
         self.losses: list[Tensor] = []  # of the steps since the curve's last point
         self._pass_begins = batches.generator.get_state()
+        if self.schedule.quantizes_at:
+            net.loosen()
 
-    def _fit_quantizers(self) -> None:
+    def _fit_quantizers(self, batch: Batch) -> None:
         """Lets every quantizer fit its step to real activations before the optimizer reads it."""
-        if self.hooks.resume is None:
-            self.net.train()
-            with torch.no_grad():
-                self.net(next(iter(self.batches)).inputs)
+        self.net.train()
+        with torch.no_grad():
+            self.net(batch.inputs)
 
     def _set_rate(self) -> None:
         """This step's learning rate.
@@ -126,6 +131,9 @@ class _Run:
         for batch in self._remaining():
             if self.hooks.between:
                 self.hooks.between()
+            if self.done == self.schedule.quantizes_at > 0:
+                self.net.tighten()
+                self._fit_quantizers(batch)
             if self.done == self.schedule.freezes_at:
                 self.net.freeze_norms()
             self.losses.append(self._step(batch))
@@ -192,7 +200,10 @@ class _Run:
     def _converged(self) -> bool:
         if self.config.patience is None:
             return False
-        seen = [accuracy for _, _, accuracy in self.curve if accuracy is not None]
+        begins = (
+            self.schedule.quantizes_at / self.batches.per_epoch
+        )  # what was before is no measure
+        seen = [a for epoch, _, a in self.curve if a is not None and epoch > begins]
         if len(seen) <= self.config.patience:
             return False
         return max(seen[-self.config.patience :]) <= max(seen[: -self.config.patience])
@@ -215,6 +226,8 @@ class _Run:
         return copy.deepcopy(state)
 
     def _restore(self, state: dict[str, Any]) -> None:
+        if state["done"] > self.schedule.quantizes_at:
+            self.net.tighten()
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
         self._pass_begins = state["generator"]

@@ -119,6 +119,11 @@ bench-runtimes: setup ## Networks in ONNX Runtime, OpenVINO and LiteRT, in turns
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/runtimes.py
 	$(BIN)/python docs/results_runtimes.py
 
+.PHONY: bench-latency-predictor
+bench-latency-predictor: setup ## How near a table of layers comes to the latency of whole networks: five minutes on one core
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/latency_predictor.py
+	$(BIN)/python docs/results_latency_predictor.py
+
 .PHONY: bench-mcu
 bench-mcu: setup ## Instructions, flash and RAM of exported C under QEMU: an hour on one core, goes on where it stopped
 	$(BIN)/bitwright data fetch fashion-mnist cifar10

@@ -246,3 +246,35 @@ def test_several_goals_are_looked_at_together():
         return sum(not any(a > x and b < y for a, b in points) for x, y in points)
 
     assert front(outcomes) > front(plain)
+
+
+@pytest.mark.parametrize("says", ["estimates", "scores"])
+def test_what_the_target_foretells_counts_from_the_first_candidate_on(says):
+    """Among networks alike in all that is known, the one that is foretold to be fast is taken."""
+    space = ToySpace()
+    controller = alone(space)
+    pool = pool_of(controller, 0, 3, 8)
+    fast = pool[5]
+
+    class Alike(Knowing):
+        def _accuracy(self, genome):
+            return 0.5
+
+    reward = Reward("linear", {"accuracy": Term(), "latency_ms": Term(1.0, 1.0)}, {})
+    asked = []
+
+    def foretold(genome):
+        asked.append(genome)
+        return {"latency_ms": 0.5 if genome == fast else 1.0}
+
+    tested = Screened(
+        controller,
+        lambda: Alike(space, says=says),
+        features=Features(space, lambda genome: {}),
+        reward=reward,
+        pool=8,
+        foretold=foretold,
+    )
+    assert tested.propose(0, generator(3, 0, "propose")) == fast
+    tested.propose(0, generator(3, 0, "propose"))
+    assert len(asked) == len(set(asked))

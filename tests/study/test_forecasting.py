@@ -103,6 +103,19 @@ def test_limits_that_no_candidate_keeps_are_told_before_hours_are_spent(tmp_path
     assert any("break a limit before they are trained" in note for note in some.notes)
 
 
+def test_what_is_foretold_is_told_where_somebody_asks_for_it(tmp_path, config):
+    timed = {"accuracy": {"weight": 1}, "latency_ms": {"weight": 0.1, "reference": 0.1}}
+    screened = config(search__screen={"by": "predictor"}, reward={"metrics": timed})
+    said = "latency_ms: foretold before training from the times of single layers"
+    for study, told in (
+        (config(limits={"latency_ms": 1000.0}), True),
+        (screened, True),
+        (config(reward={"metrics": timed}), False),
+    ):
+        notes = forecast(study, tmp_path / "x").notes
+        assert any(said in note for note in notes) is told
+
+
 def test_the_test_set_is_not_looked_at(tmp_path, config, monkeypatch):
     """A final network is timed on training samples in its place."""
     from bitwright.train.shop import Shop

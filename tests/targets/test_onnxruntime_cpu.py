@@ -10,10 +10,12 @@ import pytest
 from bitwright.errors import ConfigError
 from bitwright.export.runtime import load
 from bitwright.graph import GraphBuilder
+from bitwright.measure.latency_table import LatencyTable
 from bitwright.quant.names import TRANSFORMS, refusal
 from bitwright.quant.spec import ROLES, Method, Role
-from bitwright.targets.base import TARGETS, Target
-from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
+from bitwright.targets import onnxruntime_cpu
+from bitwright.targets.base import TARGETS, Foretold, Target
+from bitwright.targets.onnxruntime_cpu import MARGIN, OnnxRuntimeCpu
 from bitwright.testing.integer_models import random_model
 
 
@@ -74,6 +76,15 @@ def test_export_then_measure(tmp_path: Path) -> None:
     assert dict(measured["latency_ms"].context)["threads"] == "1"
 
 
+def test_what_is_foretold_comes_from_the_table_of_layers(tmp_path: Path, monkeypatch) -> None:
+    build = GraphBuilder((1, 4, 4), Method("uniform", 8, per_channel=False))
+    build.linear("head", "input", unit="h", width=3, weight=Method.parse("lsq:4"), activation=None)
+    table = LatencyTable(tmp_path / "table.json")
+    monkeypatch.setattr(onnxruntime_cpu, "_table", lambda: table)
+    found = OnnxRuntimeCpu().foretold(build.finish(), {"latency_ms", "macs"})
+    assert found == {"latency_ms": Foretold(table.latency_ms(build.finish()), MARGIN)}
+
+
 def test_asking_for_support_imports_nothing_heavy() -> None:
     code = (
         "import sys\n"
@@ -81,6 +92,7 @@ def test_asking_for_support_imports_nothing_heavy() -> None:
         "from bitwright.targets.base import TARGETS\n"
         "target = TARGETS.get('onnxruntime-cpu')()\n"
         "assert target.supports(Method('lsq', 4, False), 'activation') is None\n"
+        "assert target.foretold(None, {'accuracy'}) == {}\n"
         "heavy = {'torch', 'onnx', 'onnxruntime'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

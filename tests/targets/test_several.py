@@ -16,7 +16,7 @@ from bitwright.space.joint import expand
 from bitwright.study import parts
 from bitwright.study.session import run
 from bitwright.targets import npu
-from bitwright.targets.base import TARGETS, make
+from bitwright.targets.base import TARGETS, Foretold, make
 from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
 from bitwright.targets.several import Several, label_of, make_all, metrics_of
 from bitwright.testing import targets as contract
@@ -61,6 +61,7 @@ def exported(tmp_path):
         contract.keeps_the_metadata,
         contract.computes_what_the_integer_model_does,
         contract.counts_what_it_measures,
+        contract.foretells_what_is_asked,
     ],
 )
 def test_several_keep_the_contract_of_one(check):
@@ -94,6 +95,19 @@ def test_each_measures_the_one_file_under_its_name(exported):
     assert found["cycles@npu:edge-8-4"] == make(OF_EDGE).measure(path)["cycles"]
     assert both.counted(graph) == {
         f"{name}@{OF_EDGE}": value for name, value in make(OF_EDGE).counted(graph).items()
+    }
+
+
+def test_each_foretells_under_its_name(exported):
+    graph, _ = exported
+
+    class Foretelling(OnnxRuntimeCpu):
+        def foretold(self, graph, needs):
+            return {name: Foretold(2.0, 0.1) for name in needs}
+
+    both = Several({"a": Foretelling(), "b": make(OF_EDGE), "c": OnnxRuntimeCpu()})
+    assert both.foretold(graph, {"latency_ms@a", "cycles@b", "accuracy"}) == {
+        "latency_ms@a": Foretold(2.0, 0.1)
     }
 
 

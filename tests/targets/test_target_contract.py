@@ -4,7 +4,7 @@ import pytest
 
 from bitwright.measure.qemu import emulator
 from bitwright.records import Measurement
-from bitwright.targets.base import TARGETS, make
+from bitwright.targets.base import TARGETS, Foretold, make
 from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
 from bitwright.testing.targets import (
     CHECKS,
@@ -72,6 +72,11 @@ class Boasting(OnnxRuntimeCpu):
     metrics = (*OnnxRuntimeCpu.metrics, "cycles")
 
 
+class Careless(OnnxRuntimeCpu):
+    def foretold(self, graph, needs):
+        return {name: Foretold(1.0, 2.0) for name in needs}
+
+
 class Guessing(OnnxRuntimeCpu):
     def counted(self, graph):
         return {"file_bytes": 1000.0}
@@ -89,6 +94,7 @@ class Guessing(OnnxRuntimeCpu):
         (Estimating, "file_bytes is not the file's"),
         (Boasting, "'cycles' was not measured"),
         (Guessing, "'file_bytes' was counted as another number"),
+        (Careless, "'latency_ms' has a margin of 2.0; give a fraction"),
     ],
 )
 def test_a_target_that_breaks_it_is_told(target, said):

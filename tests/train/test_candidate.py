@@ -3,7 +3,7 @@
 import dataclasses
 import errno
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from bitwright.measure.cost import costs
 from bitwright.quant.spec import Method
 from bitwright.records import Genome, Measurement
 from bitwright.space.joint import JointSpace, MethodSpace
+from bitwright.targets.base import Foretold
 from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
 from bitwright.train.candidate import ScratchEvaluator
 from bitwright.train.shop import Shop
@@ -61,6 +62,13 @@ class Counting(OnnxRuntimeCpu):
     def measure(self, path: Path) -> dict[str, Measurement]:
         size = Measurement(float(path.stat().st_size))
         return {"latency_ms": Measurement(1.5), "file_bytes": size}
+
+
+class Foretelling(OnnxRuntimeCpu):
+    """A processor of which little is known before there is a file."""
+
+    def foretold(self, graph: Graph, needs: Collection[str]) -> dict[str, Foretold]:
+        return {name: Foretold(1000.0, 0.25) for name in needs if name == "latency_ms"}
 
 
 def evaluator(
@@ -265,3 +273,22 @@ def test_an_interrupt_goes_through(shop: Shop, space: JointSpace, job: Job, tmp_
 
     with pytest.raises(KeyboardInterrupt):
         evaluator(shop, space, tmp_path).evaluate(job, Place(interrupt))
+
+
+def test_what_is_foretold_rules_out_only_what_breaks_a_limit_at_the_least(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    foretelling = dataclasses.replace(shop, target=Foretelling())
+    far, near = (
+        evaluator(foretelling, space, tmp_path, limits={"latency_ms": limit}).evaluate(job, Place())
+        for limit in (740.0, 760.0)
+    )
+    assert far.state == "infeasible"
+    assert far.reason is not None and far.reason.startswith(
+        "latency_ms 750 is over the limit 740, as foretold"
+    )
+    assert far.metric("latency_ms") is None
+    assert "train" not in dict(far.seconds)
+    assert near.state == "complete"
+    measured = near.metric("latency_ms")
+    assert measured is not None and measured < 750

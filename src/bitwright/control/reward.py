@@ -104,6 +104,11 @@ class Reward:
         return frozenset(self._metrics) | frozenset(self._limits)
 
     @property
+    def limited(self) -> frozenset[str]:
+        """The metrics that have a limit."""
+        return frozenset(self._limits)
+
+    @property
     def usual(self) -> dict[str, float]:
         """What is normal: the reference of each metric that the score reads."""
         return {name: term.reference for name, term in self._metrics.items()}

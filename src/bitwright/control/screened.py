@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
 
 from bitwright.control.base import Controller, Snapshot, Space
 from bitwright.control.domination import order, ranks
-from bitwright.control.features import Features, Floats
+from bitwright.control.features import REMEMBERED, Costs, Features, Floats
 from bitwright.control.learned import LearnedMetric
 from bitwright.control.reward import ACCURACY, Reward
 from bitwright.control.screen import Screen
@@ -25,7 +26,8 @@ class Screened(Controller):
 
     The screen guesses accuracies. Costs that are exact before training are never guessed: what
     breaks a limit on them is handed on only where nothing else is found. Other metrics (latency)
-    are learned from recorded outcomes; until there are enough of them they set no candidate apart.
+    are taken as `foretold` by the target. Where it foretells none they are learned from recorded
+    outcomes; until there are enough of them they set no candidate apart.
     The most promising one has the highest reward if the guess is raised by a part of its spread;
     under a controller with objectives, it stands best among the recorded candidates that no other
     beats. While the screen gives no estimates, its scores choose among proposals that no other of
@@ -43,11 +45,13 @@ class Screened(Controller):
         features: Features,
         reward: Reward,
         pool: int,
+        foretold: Costs = lambda _: {},
     ) -> None:
         self.batch = controller.batch
         self._controller = controller
         self._new_screen = screen
         self._features = features
+        self._foretold = lru_cache(maxsize=REMEMBERED)(foretold)
         self._reward = reward
         self._pool_size = pool
         self._guided = (reward.needs | set(self.objectives)) - {ACCURACY}
@@ -161,8 +165,8 @@ class Screened(Controller):
         return int(np.argmax(worth))
 
     def _hoped(self, pool: Sequence[Genome], estimates: Sequence[Estimate]) -> list[Values]:
-        """What each genome may measure: exact, learned, or hoped for by its estimate."""
-        found: list[Values] = [dict(self._features.costs(genome)) for genome in pool]
+        """What each genome may measure: exact, foretold, learned, or hoped for by its estimate."""
+        found = [self._known(genome) for genome in pool]
         for name in sorted(self._guided - found[0].keys()):
             guess = self._metrics[name].guess(pool)
             if guess is not None:
@@ -171,6 +175,10 @@ class Screened(Controller):
         for values, estimate in zip(found, estimates, strict=True):
             values[ACCURACY] = min(1.0, estimate.accuracy + OPTIMISM * estimate.spread)
         return found
+
+    def _known(self, genome: Genome) -> Values:
+        """What is exact before training, or foretold."""
+        return {**self._foretold(genome), **self._features.costs(genome)}
 
     def _goals(self, values: Mapping[str, float]) -> Floats:
         """The objectives as costs, (1, goals); what is not known sets none apart."""
@@ -183,7 +191,7 @@ class Screened(Controller):
         """One of those that no other beats in its score and in every cost that counts."""
         rows = []
         for genome, score in zip(pool, scores, strict=True):
-            costs = self._features.costs(genome)
+            costs = self._known(genome)
             rows.append([-score, *(costs[name] for name in sorted(self._guided & costs.keys()))])
         front = np.flatnonzero(ranks(np.array(rows), np.zeros(len(rows))) == 0)
         return int(rng.choice(front))

@@ -11,7 +11,7 @@ from bitwright.control.reward import Reward
 from bitwright.execute.place import Place
 from bitwright.records import Genome, Outcome, State
 from bitwright.registry import Registry, subclass_of
-from bitwright.space.joint import JointSpace
+from bitwright.space.joint import JointSpace, expand
 
 if TYPE_CHECKING:
     from bitwright.train.shop import Shop
@@ -74,6 +74,12 @@ class Workbench:
     def costs(self, genome: Genome) -> dict[str, float]:
         """The metrics of a candidate that are exact before it is trained."""
         return self.shop.costs(self.space.decode(genome))
+
+    def foretold(self, genome: Genome) -> dict[str, float]:
+        """The metrics of a candidate that are needed and can only be guessed before training."""
+        graph = expand(self.space.decode(genome))
+        found = self.shop.foretold(graph, self.needs | self.reward.needs)
+        return {name: guess.value for name, guess in found.items()}
 
 
 class Evaluator(abc.ABC):

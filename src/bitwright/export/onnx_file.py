@@ -5,7 +5,7 @@ and ends in QuantizeLinear; ONNX Runtime fuses the three to one integer kernel. 
 bits and are widened to int8 by operators that it folds away when it loads the file.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,22 +46,26 @@ def write(model: IntegerModel, path: Path | str, metadata: Mapping[str, str]) ->
 def build(model: IntegerModel, metadata: Mapping[str, str]) -> onnx.ModelProto:
     """The ONNX model that `write` puts into the file, checked."""
     reference.check(model)
-    writer = _Writer(model)
-    for layer in model.layers[1:]:
-        writer.append(layer)
-    proto = helper.make_model(
-        writer.graph(),
-        ir_version=IR_VERSION,
-        opset_imports=[helper.make_opsetid("", OPSET)],
-        producer_name="bitwright",
-    )
+    writer = Writer(model, widths(model.graph) if _can_widen(model) else {})
+    writer.append_all()
+    proto = model_of(writer.graph())
     own = {LAYERS_KEY: describe(model), VERSION_KEY: __version__}
     helper.set_model_props(proto, {**metadata, **own})
     onnx.checker.check_model(proto, full_check=True)
     return proto
 
 
-class _Codes(NamedTuple):
+def model_of(graph: onnx.GraphProto) -> onnx.ModelProto:
+    """A graph as a model, of the version that all files of ours have."""
+    return helper.make_model(
+        graph,
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        producer_name="bitwright",
+    )
+
+
+class Codes(NamedTuple):
     """A tensor of uint8 codes in the graph: the names of it and of its scale and zero point."""
 
     name: str
@@ -69,20 +73,24 @@ class _Codes(NamedTuple):
     zero_point: str
 
 
-class _Writer:
-    """Appends one layer's nodes after the other's."""
+class Writer:
+    """Appends one layer's nodes after the other's.
 
-    def __init__(self, model: IntegerModel) -> None:
+    `wide` are the channels that layers have in the file where these are not their own. `codes` are
+    the results so far, by layer.
+    """
+
+    def __init__(self, model: IntegerModel, wide: Mapping[str, int]) -> None:
         self._model = model
         self._nodes = Nodes()
-        self._reals: dict[_Codes, str] = {}
-        self._widths = widths(model.graph) if _can_widen(model) else {}
-        self._codes = {model.graph.input.name: self._image()}
+        self._reals: dict[Codes, str] = {}
+        self._widths = wide
+        self.codes = {model.graph.input.name: self._image()}
 
-    def _image(self) -> _Codes:
+    def _image(self) -> Codes:
         """The input, widened where its layers like it so."""
         node = self._model.graph.input
-        codes = _Codes(INPUT, *self._grid(node.name, self._model.input))
+        codes = Codes(INPUT, *self._grid(node.name, self._model.input))
         more = self._channels(node.name) - node.shape[0]
         if not more:
             return codes
@@ -99,17 +107,35 @@ class _Writer:
         if last.output is not None:
             self._real(last.node.name)
         self._nodes.made[-1].output[0] = OUTPUT
-        images: list[str | int | None] = ["N", *graph.input.shape]
         logits: list[str | int | None] = ["N", *graph.output.shape]
-        return helper.make_graph(
-            self._nodes.made,
-            "bitwright",
-            [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, images)],
-            [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, logits)],
-            self._nodes.constants,
+        return self._graph([helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, logits)])
+
+    def unread(self, names: Sequence[str]) -> onnx.GraphProto:
+        """The graph that hands out the shapes of these layers' codes alone, to time layers with.
+
+        The batch is free, so ONNX Runtime must compute codes that nobody reads; and each shape is
+        another operator, also where a layer is named twice.
+        """
+        shapes = [
+            self._nodes.add("Shape", self.codes[name].name, start=0, end=at + 1)
+            for at, name in enumerate(names)
+        ]
+        return self._graph(
+            [helper.make_tensor_value_info(shape, TensorProto.INT64, None) for shape in shapes]
         )
 
-    def append(self, layer: Layer) -> None:
+    def _graph(self, outputs: list[onnx.ValueInfoProto]) -> onnx.GraphProto:
+        images: list[str | int | None] = ["N", *self._model.graph.input.shape]
+        taken = [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, images)]
+        made, constants = self._nodes.made, self._nodes.constants
+        return helper.make_graph(made, "bitwright", taken, outputs, constants)
+
+    def append_all(self) -> None:
+        """Adds the nodes of every layer."""
+        for layer in self._model.layers[1:]:
+            self._append(layer)
+
+    def _append(self, layer: Layer) -> None:
         """Adds one layer's nodes."""
         node = layer.node
         if node.op == "max_pool":
@@ -126,7 +152,7 @@ class _Writer:
         codes = self._quantize(real, node.name, layer.output)
         if node.op == "global_average_pool":
             codes = codes._replace(name=self._nodes.add("Flatten", codes.name))
-        self._codes[node.name] = codes
+        self.codes[node.name] = codes
 
     def _operator(self, layer: Layer) -> str:
         node = layer.node
@@ -148,9 +174,9 @@ class _Writer:
             case _:
                 raise ExportError(f"layer '{node.name}': no ONNX form for '{node.op}'")
 
-    def _as_map(self, source: str) -> _Codes:
+    def _as_map(self, source: str) -> Codes:
         """The codes (N, C) of a gate as (N, C, 1, 1)."""
-        codes = self._codes[source]
+        codes = self.codes[source]
         axes = self._nodes.constant(np.array([2, 3]))
         return codes._replace(name=self._nodes.add("Unsqueeze", codes.name, axes))
 
@@ -179,9 +205,9 @@ class _Writer:
     def _max_pool(self, layer: Layer) -> None:
         # On the codes themselves: order is all that it needs.
         node = layer.node
-        codes = self._codes[node.inputs[0]]
+        codes = self.codes[node.inputs[0]]
         window = {"kernel_shape": [node.kernel] * 2, "strides": [node.stride] * 2}
-        self._codes[node.name] = codes._replace(
+        self.codes[node.name] = codes._replace(
             name=self._nodes.add("MaxPool", codes.name, **window)
         )
 
@@ -194,17 +220,17 @@ class _Writer:
             attributes["strides"] = [node.stride] * 2
         if node.groups > 1:
             attributes["group"] = self._channels(node.name)
-        image, weights, bias = self._operands(layer, self._codes[node.inputs[0]])
+        image, weights, bias = self._operands(layer, self.codes[node.inputs[0]])
         return self._nodes.add("Conv", image, weights, bias, **attributes)
 
     def _linear(self, layer: Layer) -> str:
         source = layer.node.inputs[0]
-        codes = self._codes[source]
+        codes = self.codes[source]
         if len(self._model.graph.node(source).shape) > 1:
             codes = codes._replace(name=self._nodes.add("Flatten", codes.name))
         return self._nodes.add("Gemm", *self._operands(layer, codes), transB=1)
 
-    def _operands(self, layer: Layer, codes: _Codes) -> tuple[str, str, str]:
+    def _operands(self, layer: Layer, codes: Codes) -> tuple[str, str, str]:
         """The real input, weights and bias of a convolution or linear layer."""
         kernel = layer.kernel
         grid = kernel.grid
@@ -266,11 +292,11 @@ class _Writer:
             )
         return name
 
-    def _quantize(self, real: str, name: str, grid: Grid) -> _Codes:
+    def _quantize(self, real: str, name: str, grid: Grid) -> Codes:
         scale, zero_point = self._grid(name, grid)
         codes = self._nodes.add("QuantizeLinear", real, scale, zero_point)
         if grid.uneven:
-            return _Codes(self._on_levels(codes, name, grid), scale, zero_point)
+            return Codes(self._on_levels(codes, name, grid), scale, zero_point)
         # Narrow grids by integer Min: a float Clip would keep the layers around it in float.
         if grid.high < 255:
             codes = self._nodes.add(
@@ -280,7 +306,7 @@ class _Writer:
             codes = self._nodes.add(
                 "Max", codes, self._nodes.constant(np.array(grid.low, np.uint8))
             )
-        return _Codes(codes, scale, zero_point)
+        return Codes(codes, scale, zero_point)
 
     def _on_levels(self, codes: str, name: str, grid: Grid) -> str:
         """A layer's codes moved to their levels; the table clips as well."""
@@ -312,9 +338,9 @@ class _Writer:
 
     def _real(self, name: str) -> str:
         """The name of a layer's output as real numbers."""
-        return self._dequantize(self._codes[name])
+        return self._dequantize(self.codes[name])
 
-    def _dequantize(self, codes: _Codes) -> str:
+    def _dequantize(self, codes: Codes) -> str:
         if codes not in self._reals:
             self._reals[codes] = self._nodes.add("DequantizeLinear", *codes)
         return self._reals[codes]

@@ -25,10 +25,17 @@ def load(path: Path | str, *, threads: int = 1) -> "Model":
 
 def open_session(path: Path | str, *, threads: int = 1) -> "onnxruntime.InferenceSession":
     """An ONNX Runtime session on the processor, as `load` and the latency meter both use it."""
-    import onnxruntime
-
     if not Path(path).is_file():
         raise TargetError(f"there is no model file '{path}'; name a study's .onnx file")
+    return session_of(str(path), f"'{path}'", threads=threads)
+
+
+def session_of(
+    model: str | bytes, place: str, *, threads: int = 1
+) -> "onnxruntime.InferenceSession":
+    """The same of a model's path or of its bytes; `place` names it in errors."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -37,10 +44,10 @@ def open_session(path: Path | str, *, threads: int = 1) -> "onnxruntime.Inferenc
         # Takes int8 weights as uint8, exact everywhere: 1.3 times slower where it is not needed.
         options.add_session_config_entry("session.x64quantprecision", "1")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except run_errors() as error:
         raise TargetError(
-            f"'{path}' cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}; "
+            f"{place} cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}; "
             "export it again, or update onnxruntime"
         ) from error
 

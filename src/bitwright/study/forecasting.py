@@ -82,7 +82,7 @@ def forecast(config: StudyConfig, out: Path, watcher: Watcher | None = None) -> 
         networks=size.networks,
         phases=phases,
         memory_bytes=_peak_memory(),
-        notes=tuple(_notes(config, sample)),
+        notes=tuple(_notes(found, sample)),
     )
 
 
@@ -334,17 +334,34 @@ def _facts(found: Parts) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _notes(config: StudyConfig, sample: _Sample) -> Iterator[str]:
+def _notes(found: Parts, sample: _Sample) -> Iterator[str]:
+    config = found.config
     broken = len(sample.all) - len(sample.feasible)
     if broken:
         yield (
             f"Of {len(sample.all)} random candidates, {broken} break a limit before they are "
             "trained: such ones take no time, and a search soon makes fewer of them."
         )
+    foretold = _foretold(found, sample)
+    if foretold:
+        yield (
+            f"{', '.join(foretold)}: foretold before training from the times of single layers. "
+            "Each kind that this machine has not timed yet takes some 0.1 s, once."
+        )
     if config.search.minutes is not None:
         yield f"search.minutes ends the search after {config.search.minutes:g} minutes."
     if config.search.convergence is not None:
         yield "search.convergence may end the search sooner."
+
+
+def _foretold(found: Parts, sample: _Sample) -> list[str]:
+    """The metrics that limits or a screen need and the target foretells."""
+    from bitwright.space.joint import expand
+
+    asked = found.reward.limited
+    if found.config.search.screen is not None:
+        asked |= found.reward.needs | found.controller(found.space).needs
+    return sorted(found.shop.foretold(expand(sample.feasible[0].blueprint), asked))
 
 
 def _peak_memory() -> int:

@@ -114,6 +114,7 @@ class Parts:
             features=Features(space, bench.costs),
             reward=self.reward,
             pool=settings.pool,
+            foretold=bench.foretold,
         )
 
     def halving(self, controller: Controller) -> Halving | None:

@@ -4,18 +4,22 @@ Bits below 8 make the file smaller, not faster; what is measured is what is repo
 """
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bitwright.quant.names import refusal
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
-from bitwright.targets.base import Target
+from bitwright.targets.base import Foretold, Target
 
 if TYPE_CHECKING:
     from bitwright.export.integer import IntegerModel
+    from bitwright.graph import Graph
+    from bitwright.measure.latency_table import LatencyTable
 
+MARGIN = 0.2  # of a foretold latency; benchmarks/latency_predictor.py says how far off they are
 _SLOW = Method("affine", 8, per_channel=True)
 
 
@@ -62,3 +66,16 @@ class OnnxRuntimeCpu(Target):
 
         size = Measurement(float(path.stat().st_size))
         return {"latency_ms": latency(path), "file_bytes": size}
+
+    def foretold(self, graph: "Graph", needs: Collection[str]) -> dict[str, Foretold]:
+        """latency_ms, from the table of layers, which times those that it has not met before."""
+        if "latency_ms" not in needs:
+            return {}
+        return {"latency_ms": Foretold(_table().latency_ms(graph), MARGIN)}
+
+
+@functools.cache
+def _table() -> "LatencyTable":
+    from bitwright.measure.latency_table import LatencyTable
+
+    return LatencyTable()

@@ -8,7 +8,7 @@ from bitwright.errors import ConfigError
 from bitwright.metrics import ON, on
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
-from bitwright.targets.base import FILE, Runner, Target, kind_of, make
+from bitwright.targets.base import FILE, Foretold, Runner, Target, kind_of, make
 
 if TYPE_CHECKING:
     from bitwright.export.integer import IntegerModel
@@ -98,6 +98,14 @@ class Several(Target):
             for label, target in self._targets.items()
             for name, value in target.counted(graph).items()
             if name != FILE
+        }
+
+    def foretold(self, graph: "Graph", needs: Collection[str]) -> dict[str, Foretold]:
+        """What each of them foretells."""
+        return {
+            on(name, label): found
+            for label, target in self._targets.items()
+            for name, found in target.foretold(graph, _plain(needs, label)).items()
         }
 
 

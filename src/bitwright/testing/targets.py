@@ -115,6 +115,18 @@ def counts_what_it_measures(target: Target) -> None:
                 assert value == measured[name].value, f"'{name}' was counted as another number"
 
 
+def foretells_what_is_asked(target: Target) -> None:
+    """Before there is a file it guesses only of what is needed, as metrics with their margins."""
+    weight, activation = next(_policies(target))
+    graph = expand(_small(weight, activation))
+    assert target.foretold(graph, ()) == {}, "it foretells what nobody needs"
+    found = target.foretold(graph, target.metrics)
+    assert set(found) <= set(target.metrics), "it foretells more than its metrics name"
+    for name, guess in found.items():
+        assert guess.value > 0, f"'{name}' is foretold as {guess.value}"
+        assert 0 <= guess.margin < 1, f"'{name}' has a margin of {guess.margin}; give a fraction"
+
+
 CHECKS: Sequence[Callable[[Target], None]] = (
     answers_for_every_method,
     says_what_it_lacks,
@@ -124,6 +136,7 @@ CHECKS: Sequence[Callable[[Target], None]] = (
     computes_what_the_integer_model_does,
     measures_the_file,
     counts_what_it_measures,
+    foretells_what_is_asked,
 )
 
 

@@ -15,6 +15,7 @@ from bitwright.control.reward import ACCURACY, FAILED
 from bitwright.errors import ExportError, InfeasibleError, MeasurementError
 from bitwright.execute.base import Evaluator, Job, Workbench
 from bitwright.execute.place import Place
+from bitwright.graph import Graph
 from bitwright.nets.build import QuantNet
 from bitwright.records import Blueprint, Measurement, Outcome, State
 from bitwright.space.joint import expand
@@ -105,6 +106,7 @@ class _Trial:
             graph = expand(self.blueprint)
             self.metrics = {k: Measurement(v) for k, v in shop.counted(graph).items()}
             self._check_limits(before_training=True)
+            self._check_foretold(graph)
         with self._timed("train"):
             hooks = Hooks(
                 watch=lambda p: self.place.progress(p.done, p.total, p.loss),
@@ -172,6 +174,22 @@ class _Trial:
         if broken:
             self.penalty = reward.penalty(broken)
             raise InfeasibleError("; ".join(map(str, broken)))
+
+    def _check_foretold(self, graph: Graph) -> None:
+        """InfeasibleError for limits that the candidate breaks even at the least that is foretold.
+
+        What is foretold is not recorded: it is no measurement.
+        """
+        reward = self.bench.reward
+        found = self.bench.shop.foretold(graph, reward.limited)
+        broken = reward.violations(
+            {name: guess.least for name, guess in found.items()}, only_known=True
+        )
+        if broken:
+            self.penalty = reward.penalty(broken)
+            raise InfeasibleError(
+                f"{'; '.join(map(str, broken))}, as foretold from its layers at the least"
+            )
 
     @contextlib.contextmanager
     def _timed(self, part: str) -> Iterator[None]:

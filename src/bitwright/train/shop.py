@@ -16,7 +16,7 @@ from bitwright.nets.inherit import inherit
 from bitwright.records import Blueprint, Measurement
 from bitwright.seeds import derive
 from bitwright.space.joint import expand
-from bitwright.targets.base import FILE, Target
+from bitwright.targets.base import FILE, Foretold, Target
 from bitwright.tasks.base import Outputs, Samples, Task
 from bitwright.train.batches import Batches
 from bitwright.train.distill import Lesson
@@ -161,6 +161,11 @@ class Shop:
         """What the graph alone decides: its costs, and what the target counts or models of it."""
         exact = {name: float(value) for name, value in costs(graph).items()}
         return {**exact, **self.target.counted(graph)}
+
+    def foretold(self, graph: Graph, needs: Collection[str]) -> dict[str, Foretold]:
+        """What the target foretells of the needed metrics that the graph does not decide."""
+        open_ = frozenset(needs) & set(self.target.metrics) - self.target.counted(graph).keys()
+        return self.target.foretold(graph, open_ - {FILE}) if open_ else {}
 
     def times(self, needs: Collection[str]) -> bool:
         """Whether these metrics can be told only by timing the file, on a quiet machine."""

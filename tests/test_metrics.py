@@ -65,3 +65,19 @@ def test_an_entry_knows_what_was_measured() -> None:
 
 def test_nothing_is_compared_where_nothing_was_measured() -> None:
     assert compared([None, BARE]) == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0321, "0.032 ms"),
+        (0.00891, "0.0089 ms"),
+        (0.0018142, "0.0018 ms"),
+        (0.00000212, "0.0000021 ms"),
+        (1e-9, "0.000 ms"),
+        (0.0, "0.000 ms"),
+        (12.5, "12.500 ms"),
+    ],
+)
+def test_small_costs_take_the_decimals_that_they_need(value: float, shown: str) -> None:
+    assert METRICS["latency_ms"].show(value) == shown

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 TIMES = "\N{MULTIPLICATION SIGN}"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 MISSING = "-"
+SMALLEST = 1e-6  # what is less, in its unit, is shown as zero
 ON = "@"  # of one target among several: "latency_ms@cortex-m4"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric, shown as `value / per` in `unit` with so many decimals.
+    """One metric, shown as `value / per` in `unit` with so many decimals; small costs take more.
 
     `less` and `more` say what a network is that has less or more of it. One that is `traded` is
     drawn against accuracy, and counts in a study's Pareto set where every trial has it.
@@ -44,16 +45,27 @@ class Metric:
         """The value with its unit; a dash where it is unknown."""
         if value is None or not math.isfinite(value):
             return MISSING
-        return f"{self.scaled(value):,.{self.decimals}f} {self.unit}".rstrip()
+        return f"{self._number(value, self._decimals(value))} {self.unit}".rstrip()
+
+    def _number(self, value: float, decimals: int) -> str:
+        return f"{self.scaled(value):,.{decimals}f}"
+
+    def _decimals(self, value: float) -> int:
+        """So many that a cost shows two digits that are not leading zeros."""
+        scaled = abs(self.scaled(value))
+        if self.better == "max" or scaled < SMALLEST:
+            return self.decimals
+        return max(self.decimals, 1 - math.floor(math.log10(scaled)))
 
     def tell(self, entry: "Entry | None") -> str:
         """The entry's value, with its spread where there is one: "0.085 ± 0.002 ms"."""
-        shown = self.show(entry.metric(self.name) if entry else None)
+        value = entry.metric(self.name) if entry else None
+        shown = self.show(value)
         spread = entry.spread(self.name) if entry else None
-        if spread is None or shown == MISSING:
+        if spread is None or value is None or shown == MISSING:
             return shown
-        value = shown.removesuffix(f" {self.unit}")
-        return f"{value} {PLUS_MINUS} {self.show(spread)}"
+        reach = self._number(spread, self._decimals(value))
+        return f"{shown.removesuffix(f' {self.unit}')} {PLUS_MINUS} {reach} {self.unit}".rstrip()
 
     def compare(self, value: float | None, reference: float | None) -> str:
         """The value in words of the reference: "3.2x smaller"; points for fractions."""

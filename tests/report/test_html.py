@@ -289,3 +289,10 @@ def test_a_browser_draws_every_plot_without_complaint(view, tmp_path):
     body = done.stdout[done.stdout.index("</head>") :]
     assert body.count('class="plot js-plotly-plot"') == 10
     assert "CONSOLE" not in done.stderr
+
+
+def test_what_was_taken_over_is_listed(view):
+    lines = ("3 of 4 trials of 'runs/<old>' are taken over", "not taken over: 1, it has no sums")
+    page = render(dataclasses.replace(view, taken_over=lines))
+    assert "3 of 4 trials of &#x27;runs/&lt;old&gt;&#x27; are taken over" in page
+    assert lines[1] in page and "Taken over" not in render(view)

@@ -29,6 +29,7 @@ def test_one_object_with_the_promised_keys(view):
         "stopped_by",
         "trials",
         "at_work",
+        "taken_over",
         "best",
         "final",
         "baseline",

@@ -118,6 +118,7 @@ def test_trials_are_taken_over_with_the_new_targets_metrics(
     )
     assert 0 < files < 9, "there is one of each kind"
     assert heard.trained == [9, 10, 11, 12, 13, 14], "no other was trained"
+    assert found.taken_over == heard.told, "whoever looks later reads the same"
     assert found.stopped_by == "iterations" and len(found.outcomes) == 15
     for before, after in zip(old.outcomes, found.outcomes, strict=False):
         assert (after.number, after.iteration) == (before.number, before.number // 3)

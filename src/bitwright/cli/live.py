@@ -269,6 +269,8 @@ def closing(view: StudyView, folder: Folder) -> None:
     """The table at the end, and where everything lies."""
     console = Console()
     console.print(f"{view.study}: {wording.ending(view)}; {wording.tally(view.outcomes)}")
+    for line in view.taken_over:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     if view.teacher:
         console.print(wording.teacher(view.teacher), markup=False, highlight=False, soft_wrap=True)
     if view.final or view.best:

@@ -19,6 +19,7 @@ def as_json(view: StudyView) -> dict[str, Any]:
         "stopped_by": view.stopped_by,
         "trials": {state: counts[state] for state in get_args(State)},
         "at_work": list(view.at_work),
+        "taken_over": list(view.taken_over),
         "best": _entry(view.best),
         "final": _entry(view.final),
         "baseline": _entry(view.baseline),

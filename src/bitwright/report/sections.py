@@ -206,6 +206,11 @@ def teacher(view: StudyView) -> str:
     return facts(pairs)
 
 
+def taken_over(view: StudyView) -> str:
+    """What a study for another target had trained, and why some of it stayed behind."""
+    return markup.listing(view.taken_over) if view.taken_over else ""
+
+
 def removed(view: StudyView) -> str:
     """What the target does not run, and what the sensitivity filter took out; and why."""
     if view.removed:

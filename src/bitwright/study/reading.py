@@ -18,6 +18,7 @@ from bitwright.study.snapshot import Snapshot
 from bitwright.study.store import Store
 from bitwright.study.view import Entry, SensitivityRow, StudyView, fields_of
 
+TAKEN_OVER = "taken_over"  # the document of what came from a study for another target
 _PARTLY = " (trained in part)"  # such ones stand in while none was trained to the end
 
 
@@ -51,6 +52,7 @@ def read(store: Store | Snapshot, name: str) -> StudyView:
         initial_reward=config.reward.initial if config else 0.0,
         teacher=teacher_from_json(teacher) if teacher else None,
         supernet=supernet_from_json(supernet) if supernet else None,
+        taken_over=tuple((store.get(TAKEN_OVER) or {}).get("told", ())),
     )
 
 

@@ -18,6 +18,7 @@ from bitwright.quant.spec import ROLES, Method
 from bitwright.records import Blueprint, Choice, Genome, Outcome, Pick
 from bitwright.space.joint import JointSpace
 from bitwright.study.folder import Folder
+from bitwright.study.reading import TAKEN_OVER
 from bitwright.study.run import Run
 from bitwright.study.settings import first_difference, probed_under
 from bitwright.study.store import Store
@@ -26,7 +27,6 @@ from bitwright.targets.several import label_of, make_all
 if TYPE_CHECKING:
     from bitwright.train.retaking import Retaker
 
-KEY = "taken_over"  # the document that says which trials are, and why others are not
 TRAINED_UNDER = ("data", "task", "train", "distill")
 REUSED = ("teacher.pt", "lesson.pt", "supernet.pt")  # each says itself what it is of
 
@@ -65,7 +65,7 @@ def source_of(study: Path) -> Folder:
 
 def check_source(config: StudyConfig, source: Folder, store: Store) -> None:
     """Refuses, before anything runs, to take over what the study could not have trained itself."""
-    if store.outcomes() and store.get(KEY) is None:
+    if store.outcomes() and store.get(TAKEN_OVER) is None:
         raise ConfigError(
             "the study in the output folder has trials of its own, so it cannot begin with those "
             f"of '{source.path}'; name another folder with --out"
@@ -88,9 +88,9 @@ def take_over(run: Run, space: JointSpace, source: Folder | None) -> int:
 
     Goes on where it was interrupted, for which the study's own document is enough.
     """
-    if source is not None and run.store.get(KEY) is None:
-        run.store.put(KEY, _plan(run, space, source))
-    plan: dict[str, Any] | None = run.store.get(KEY)
+    if source is not None and run.store.get(TAKEN_OVER) is None:
+        run.store.put(TAKEN_OVER, _plan(run, space, source))
+    plan: dict[str, Any] | None = run.store.get(TAKEN_OVER)
     if plan is None:
         return 0
     run.watcher.taken_over(tuple(plan["told"]))

@@ -171,3 +171,4 @@ class StudyView:
     teacher: TeacherEntry | None = None
     supernet: SupernetEntry | None = None
     at_work: tuple[int, ...] = ()  # trials that are being evaluated now, by their numbers
+    taken_over: tuple[str, ...] = ()  # what came from a study for another target, and what did not

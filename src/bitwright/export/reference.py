@@ -57,12 +57,26 @@ def check(model: IntegerModel) -> None:
             _check_shifts(layer)
         if layer.node.op not in ("conv", "linear"):
             continue
-        worst = _worst_sum(model, layer)
+        worst = worst_sum(model, layer)
         if worst > INT32_MAX:
             raise ExportError(
                 f"layer '{layer.node.name}': its sum can reach {worst}, above int32's {INT32_MAX}; "
                 "give it fewer inputs, fewer bits, or a larger scale for its bias"
             )
+
+
+def worst_sum(model: IntegerModel, layer: Layer) -> int:
+    """The largest magnitude that a sum of a convolution or linear layer can have."""
+    reach = centred_reach(model.grid(layer.node.inputs[0]))
+    bias = np.abs(layer.kernel.bias.astype(np.int64))
+    sums = np.abs(_centred_weights(layer)).reshape(len(bias), -1).sum(1)
+    return int((sums * reach + bias).max())
+
+
+def centred_reach(grid: Grid) -> int:
+    """The largest magnitude of a code less its zero point."""
+    zero = grid.zero_point.astype(np.int64)
+    return int(max(np.max(grid.high - zero), np.max(zero - grid.low)))
 
 
 def rescale_for(real: npt.ArrayLike) -> Rescale:
@@ -153,15 +167,6 @@ def _check_input(model: IntegerModel, codes: Codes) -> None:
         )
 
 
-def _worst_sum(model: IntegerModel, layer: Layer) -> int:
-    grid = model.grid(layer.node.inputs[0])
-    zero = grid.zero_point.astype(np.int64)
-    reach = int(max(np.max(grid.high - zero), np.max(zero - grid.low)))
-    bias = np.abs(layer.kernel.bias.astype(np.int64))
-    sums = np.abs(_centred_weights(layer)).reshape(len(bias), -1).sum(1)
-    return int((sums * reach + bias).max())
-
-
 def _check_shifts(layer: Layer) -> None:
     shifts = [rescale.shift for rescale in layer.rescales]
     apart = int(np.max(np.max(shifts, 0) - np.min(shifts, 0)))
@@ -203,9 +208,9 @@ def _values(model: IntegerModel, layer: Layer, inputs: list[npt.NDArray[np.int32
     """The exact integers to be rescaled: one for each operand of an addition, else one."""
     match layer.node.op:
         case "conv":
-            return [_convolve(layer, inputs[0], _exact_float(_worst_sum(model, layer)))]
+            return [_convolve(layer, inputs[0], _exact_float(worst_sum(model, layer)))]
         case "linear":
-            return [_linear(layer, inputs[0], _exact_float(_worst_sum(model, layer)))]
+            return [_linear(layer, inputs[0], _exact_float(worst_sum(model, layer)))]
         case "add":
             return [value.astype(np.int64) for value in inputs]
         case "multiply":

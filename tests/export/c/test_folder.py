@@ -99,7 +99,7 @@ def test_only_kernels_in_use_are_written(tmp_path: Path) -> None:
     folder = written(model_of("lsq:4"), tmp_path)
     kernels = {path.stem for path in folder.glob("*.c")} - {"main", "model", "board_host"}
     pools = {"average_pool", "max_pool", "sum", "product"}
-    assert kernels == {"conv_w4", "depthwise", "linear_w4", *pools}
+    assert kernels == {"codes", "conv", "decode", "depthwise", "linear", *pools}
     text = "".join(path.read_text() for path in folder.glob("*.[ch]"))
     assert "float" not in text.replace("floating point", "") and "malloc" not in text
 

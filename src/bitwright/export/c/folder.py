@@ -16,11 +16,11 @@ from bitwright.export.c.model_source import Source, write_model
 from bitwright.export.c.readme import readme
 from bitwright.export.integer import IntegerModel
 
-HEADERS = ("bitwright.h", "arithmetic.h")
+HEADERS = ("bitwright.h", "arithmetic.h", "codes.h")
 NEEDED = {
-    "conv_": ("rows.h", "conv.h"),
-    "linear_": ("rows.h", "linear.h"),
-    "depthwise": ("rows.h",),
+    "decode": ("decode.h",),
+    "depthwise": ("decode.h",),
+    "linear": ("decode.h",),
 }
 
 
@@ -74,13 +74,7 @@ def model_files(source: Source) -> dict[str, str]:
 
 def kernel_files(source: Source) -> list[str]:
     """The names of the files that the model's kernels are made of."""
-    headers = {
-        header
-        for kernel in source.kernels
-        for start, needed in NEEDED.items()
-        if kernel.startswith(start)
-        for header in needed
-    }
+    headers = {header for kernel in source.kernels for header in NEEDED.get(kernel, ())}
     return sorted({*HEADERS, *headers, *(f"{kernel}.c" for kernel in source.kernels)})
 
 

@@ -9,20 +9,20 @@ import numpy.typing as npt
 
 from bitwright.errors import ExportError
 from bitwright.export import reference
-from bitwright.export.c.arena import Block, Plan, plan
+from bitwright.export.c.arena import Plan
 from bitwright.export.c.literals import array, comment, structure
-from bitwright.export.c.rescales import CRescale, grid_of, rescale_of, sum_of
-from bitwright.export.c.weights import WORD_BITS, StoredWeights, store
+from bitwright.export.c.memory import LOGITS, is_depthwise, memory_of, scratch_name
+from bitwright.export.c.rescales import CRescale, conv_rescale_of, grid_of, rescale_of, sum_of
+from bitwright.export.c.weights import StoredWeights, store
 from bitwright.export.integer import IntegerModel, Layer
 from bitwright.graph import Node
 
-LOGITS = "logits"
 OVERREAD = 4  # bytes behind a map that kernels may read, and ignore
-BYTES_PER_LOGIT = 4
 LARGEST_SIDE = 2**16 - 1  # of a map, in any direction, as the kernels count
 LARGEST_KERNEL = 255
 LOGIT_BITS = 30  # of the factors that bring logits with steps of their own onto one step
 WORDS = "__attribute__((aligned(4)))"
+IN_WORDS = ("w8", "w4", "w2", "w1")  # forms that linear kernels multiply as they are stored
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,23 +35,28 @@ class Source:
     arena: Plan
 
 
-def write_model(model: IntegerModel, metadata: Mapping[str, str]) -> Source:
-    """The sources of a network; ExportError where the kernels cannot compute it exactly."""
+def write_model(
+    model: IntegerModel, metadata: Mapping[str, str], *, rows: Mapping[str, int] | None = None
+) -> Source:
+    """The sources of a network; ExportError where the kernels cannot compute it exactly.
+
+    `rows` says how many rows convolutions take at a time, by layer, instead of `memory_of`.
+    """
     reference.check(model)
-    return _Writer(model).source(metadata)
+    return _Writer(model, rows).source(metadata)
 
 
 class _Writer:
     """Collects data, structures and calls, one layer after the other."""
 
-    def __init__(self, model: IntegerModel) -> None:
+    def __init__(self, model: IntegerModel, rows: Mapping[str, int] | None) -> None:
         self._model = model
+        self._memory = memory_of(model, rows)
         self._data: list[str] = []
         self._calls: list[str] = []
         self._kernels: set[str] = set()
-        self._scratch: dict[str, int] = {}
         self._level_names: dict[bytes, str] = {}
-        self._places: dict[str, int] = {}
+        self._places = self._memory.plan.offsets
 
     def source(self, metadata: Mapping[str, str]) -> Source:
         """Everything of the network."""
@@ -59,8 +64,7 @@ class _Writer:
         for layer in layers:
             _check_size(layer.node)
         parts = [self._layer(at, layer) for at, layer in enumerate(layers[1:], 1)]
-        arena = self._arena()
-        self._places = arena.offsets
+        arena = self._memory.plan
         for at, (layer, call) in enumerate(zip(layers[1:], parts, strict=True), 1):
             self._calls.append(f"    {call.format(*self._arguments(layer))}")
             self._calls.append(f"    OBSERVE({at}, {self._at(layer.node.name)});")
@@ -101,39 +105,37 @@ class _Writer:
         out_channels, out_height, out_width = node.shape
         depthwise = is_depthwise(node, channels)
         stored = stored_weights(layer, (channels, height, width))
-        window = node.kernel**2
-        if depthwise:
-            kernel = "depthwise"
-            self._scratch[node.name] = 2 * -(-channels // 4) * 4 * window + channels * window
-        else:
-            kernel = f"conv_{stored.form}"
-            self._scratch[node.name] = _row_bytes(stored, window * channels // node.groups, 4)
         fields = {
             "weights": self._weights(at, stored),
+            "decode": self._decoder(stored),
             "bias": self._bias(at, layer),
-            "rescale": self._rescale(at, rescale_of(layer)),
+            "rescale": self._rescale(at, layer),
             **{"height": height, "width": width, "channels": channels},
             **{"out_height": out_height, "out_width": out_width, "out_channels": out_channels},
-            **{"groups": node.groups, "kernel": node.kernel, "stride": node.stride},
+            **{"groups": node.groups, "rows": self._memory.rows[node.name]},
+            **{"kernel": node.kernel, "stride": node.stride},
             "zero_point": self._zero(node.inputs[0]),
         }
-        return self._call("conv", at, fields, kernel, "{0}, {1}, {2}")
+        name = ("depthwise", "depthwise") if depthwise else ("conv", "convolve")
+        return self._call("conv", at, fields, name, "{0}, {1}, {2}")
 
     def _linear(self, at: int, layer: Layer) -> str:
-        node, shape = layer.node, self._shape(layer.node.inputs[0])
+        shape = self._shape(layer.node.inputs[0])
         outputs, inputs = layer.kernel.codes.shape
         stored = stored_weights(layer, shape)
-        self._scratch[node.name] = _row_bytes(stored, inputs, 1)
+        direct = stored.form in IN_WORDS
         fields: dict[str, object] = {
             "weights": self._weights(at, stored),
+            "decode": "NULL" if direct else self._decoder(stored),
             "bias": self._bias(at, layer),
         }
         if layer.output is not None:
-            fields["rescale"] = self._rescale(at, rescale_of(layer))
+            fields["rescale"] = self._rescale(at, layer)
         elif layer is not self._model.layers[-1]:
             grid_of(layer)  # says what is wrong
         fields |= {"inputs": inputs, "outputs": outputs}
-        return self._call("linear", at, fields, f"linear_{stored.form}", "{0}, {1}, {2}")
+        name = ("linear", f"linear_{stored.form if direct else 'decoded'}")
+        return self._call("linear", at, fields, name, "{0}, {1}, {2}")
 
     def _add(self, at: int, layer: Layer) -> str:
         node, found = layer.node, sum_of(layer)
@@ -146,38 +148,49 @@ class _Writer:
                 f"left_{side}": left,
                 f"zero_{side}": self._zero(name),
             }
-        fields |= {"rescale": self._rescale(at, found.rescale), "count": math.prod(node.shape)}
-        return self._call("add", at, fields, "sum", "{0}, {1}, {2}")
+        fields |= {"rescale": self._ends(at, found.rescale), "count": math.prod(node.shape)}
+        return self._call("add", at, fields, ("sum", "sum"), "{0}, {1}, {2}")
 
     def _multiply(self, at: int, layer: Layer) -> str:
         node = layer.node
         source, gate = node.inputs
         fields = {
-            "rescale": self._rescale(at, _for_all_channels(layer)),
+            "rescale": self._rescale(at, layer),
             "pixels": math.prod(node.shape[1:]),
             "channels": node.shape[0],
             "zero_point": self._zero(source),
             "gate_zero_point": self._zero(gate),
         }
-        return self._call("multiply", at, fields, "product", "{0}, {1}, {2}")
+        return self._call("multiply", at, fields, ("product", "product"), "{0}, {1}, {2}")
 
     def _pool(self, at: int, layer: Layer, kernel: str, window: tuple[int, ...]) -> str:
         node, (channels, _, width) = layer.node, self._shape(layer.node.inputs[0])
         height, wide = node.shape[1:] if len(node.shape) > 1 else (1, 1)
         fields: dict[str, object] = {}
         if kernel == "average_pool":
-            fields["rescale"] = self._rescale(at, _for_all_channels(layer))
+            fields["rescale"] = self._rescale(at, layer)
             fields["zero_point"] = self._zero(node.inputs[0])
         fields |= {"width": width, "channels": channels, "out_height": height, "out_width": wide}
         fields |= {"window_height": window[0], "window_width": window[1]}
-        return self._call("pool", at, fields, kernel, "{0}, {1}")
+        return self._call("pool", at, fields, (kernel, kernel), "{0}, {1}")
 
     def _call(
-        self, kind: str, at: int, fields: Mapping[str, object], kernel: str, arguments: str
+        self,
+        kind: str,
+        at: int,
+        fields: Mapping[str, object],
+        kernel: tuple[str, str],
+        arguments: str,
     ) -> str:
+        """Writes the layer's structure; the call of a kernel, named by its file and function."""
+        file, function = kernel
         self._data.append(structure(f"bw_{kind}", f"layer_{at}", fields))
-        self._kernels.add(kernel)
-        return f"bw_{kernel}(&layer_{at}, {arguments});"
+        self._kernels.add(file)
+        return f"bw_{function}(&layer_{at}, {arguments});"
+
+    def _decoder(self, stored: StoredWeights) -> str:
+        self._kernels.add("decode")
+        return f"bw_decode_{stored.form}"
 
     def _weights(self, at: int, stored: StoredWeights) -> dict[str, object]:
         data = np.frombuffer(stored.data, np.uint8)
@@ -192,7 +205,7 @@ class _Writer:
             self._data.append(array(f"offsets_{at}", stored.offsets))
             fields["offsets"] = f"offsets_{at}"
         more = {"gap": stored.gap, "bits": stored.bits, "table_step": stored.table_step}
-        return fields | more
+        return fields | {"rest": stored.rest} | more
 
     def _bias(self, at: int, layer: Layer) -> str:
         """The bias less what the input's zero point adds to each row's sum; modulo 2**32."""
@@ -204,7 +217,21 @@ class _Writer:
         self._data.append(array(f"bias_{at}", wrapped))
         return f"bias_{at}"
 
-    def _rescale(self, at: int, rescale: CRescale) -> dict[str, object]:
+    def _rescale(self, at: int, layer: Layer) -> dict[str, object]:
+        """The rescale of a layer with one operand; one for all channels if it has no weights."""
+        if layer.node.op == "conv":
+            worst = reference.worst_sum(self._model, layer)
+            return self._ends(at, conv_rescale_of(layer, worst))
+        rescale = rescale_of(layer)
+        if layer.codes is None and rescale.multiplier.size > 1:
+            raise ExportError(
+                f"layer '{layer.node.name}' ({layer.node.op}): a multiplier for each channel; the "
+                "C kernel takes one"
+            )
+        return self._ends(at, rescale)
+
+    def _ends(self, at: int, rescale: CRescale) -> dict[str, object]:
+        self._kernels.add("codes")
         self._data.append(array(f"multiplier_{at}", rescale.multiplier))
         self._data.append(array(f"shift_{at}", rescale.shift))
         fields: dict[str, object] = {"multiplier": f"multiplier_{at}", "shift": f"shift_{at}"}
@@ -231,22 +258,6 @@ class _Writer:
     def _shape(self, name: str) -> tuple[int, ...]:
         return self._model.graph.node(name).shape
 
-    def _arena(self) -> Plan:
-        """Maps live from the layer that makes them to the last that reads them."""
-        nodes = self._model.graph.nodes
-        last_use = {source: at for at, node in enumerate(nodes) for source in node.inputs}
-        blocks = []
-        for at, node in enumerate(nodes):
-            raw = node is nodes[-1] and self._model.layers[-1].output is None
-            size = math.prod(node.shape) * (BYTES_PER_LOGIT if raw else 1)
-            blocks.append(Block(node.name, size, at, last_use.get(node.name, at)))
-            if node.name in self._scratch:
-                blocks.append(Block(_scratch(node.name), self._scratch[node.name], at, at))
-        if self._model.layers[-1].output is not None:
-            size = BYTES_PER_LOGIT * math.prod(nodes[-1].shape)
-            blocks.append(Block(LOGITS, size, len(nodes) - 1, len(nodes) - 1))
-        return plan(blocks)
-
     def _at(self, name: str) -> str:
         return f"at + {self._places[name]}"
 
@@ -254,8 +265,8 @@ class _Writer:
         """Where inputs, output and scratch lie."""
         node = layer.node
         names = [*node.inputs, node.name]
-        if node.name in self._scratch:
-            names.append(_scratch(node.name))
+        if node.op in ("conv", "linear"):
+            names.append(scratch_name(node))
         return [self._at(name) for name in names]
 
     def _centred_logits(self, layer: Layer) -> list[str]:
@@ -382,44 +393,15 @@ extern void (*model_observer)(int layer, const void *values);
 """
 
 
-def _scratch(name: str) -> str:
-    return f"scratch of {name}"
-
-
-def _row_bytes(stored: StoredWeights, count: int, pixels: int) -> int:
-    """The scratch of a convolution or linear layer: gathered inputs, and a decoded row."""
-    fields = 4 if stored.form == "decoded" else WORD_BITS // stored.bits
-    padded = -(-count // fields) * fields
-    return 2 * padded * (pixels + (stored.form == "decoded"))
-
-
-def is_depthwise(node: Node, channels: int) -> bool:
-    """Whether a convolution of so many channels makes each output of one input channel."""
-    return node.groups == channels == node.shape[0] and node.groups > 1
-
-
 def stored_weights(layer: Layer, shape: tuple[int, ...]) -> StoredWeights:
     """The weights of a layer whose input has that shape, in the order of the input in memory."""
     kernel = layer.kernel
     if layer.node.op == "conv":
-        if is_depthwise(layer.node, shape[0]):
-            return store(kernel, order=(0, 1, 2, 3), as_stream=True)
         return store(kernel, order=(0, 2, 3, 1))
     if len(shape) == 1:
         return store(kernel, order=(0, 1))
     codes = kernel.codes.reshape(len(kernel.codes), *shape)
     return store(dataclasses.replace(kernel, codes=codes), order=(0, 2, 3, 1))
-
-
-def _for_all_channels(layer: Layer) -> CRescale:
-    """The one rescale of a layer without weights."""
-    rescale = rescale_of(layer)
-    if rescale.multiplier.size > 1:
-        raise ExportError(
-            f"layer '{layer.node.name}' ({layer.node.op}): a multiplier for each channel; the C "
-            "kernel takes one"
-        )
-    return rescale
 
 
 def _check_size(node: Node) -> None:

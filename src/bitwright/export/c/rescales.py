@@ -1,6 +1,7 @@
 """Fixed-point factors as the C kernels take them.
 
-Shifts count from 33: the upper half of a 64-bit product is all that needs shifting then.
+Shifts count from 33: the upper half of a 64-bit product is all that needs shifting then. Which
+channels could meet a tie, and so need care, is known when the C is written.
 """
 
 import dataclasses
@@ -15,13 +16,19 @@ BASE_SHIFT = 33  # the kernels' shift 0: half steps in the upper word
 SMALLEST_SHIFT = 3  # below it any sum but 0 saturates, and so it does at this shift
 LARGEST_SHIFT = 62
 FULL_MULTIPLIER = 2**30  # at least so large where the shift allows: then what saturates is known
+CARE = 64  # more than its shift marks a convolution's channel that is not rescaled the plain way
+PLAIN_SHIFT = 11  # weights are moved left until their sums are to be shifted by so many
 LARGEST_LEFT = 22  # a centred code (< 2**9) moved so far stays inside int32
 LARGEST_CODE = 255
+INT16_MAX, INT32_MAX = 2**15 - 1, 2**31 - 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CRescale:
-    """Multipliers int32 and shifts int8 less 33, one or one a channel; levels (256,) or None."""
+    """Multipliers int32 and shifts int8 less 33, one or one a channel; levels (256,) or None.
+
+    Shifts of a convolution's channels that need care are CARE more.
+    """
 
     multiplier: npt.NDArray[np.int32]
     shift: npt.NDArray[np.int8]
@@ -45,7 +52,24 @@ def rescale_of(layer: Layer) -> CRescale:
     multiplier, shift = _normalised(rescale)
     if multiplier.size > 1 and (multiplier == multiplier.flat[0]).all() and np.ptp(shift) == 0:
         multiplier, shift = multiplier[:1], shift[:1]
-    return _onto(output, multiplier, shift)
+    return _onto(output, multiplier, shift - BASE_SHIFT)
+
+
+def conv_rescale_of(layer: Layer, worst: int) -> CRescale:
+    """The same of a convolution whose sums lie within -worst..worst: which channels need care."""
+    found, kernel = rescale_of(layer), layer.kernel
+    zero = kernel.grid.zero_point.reshape(-1, *[1] * (kernel.codes.ndim - 1))
+    weights = np.abs(kernel.codes.astype(np.int64) - zero).max()
+    span = kernel.grid.high - kernel.grid.low
+    room = min(INT16_MAX // int(max(weights, span)), INT32_MAX // max(worst, 1))
+    lift = PLAIN_SHIFT - found.shift.astype(np.int64)
+    plain = (lift >= 0) & (np.exp2(lift) <= room) & (_first_tie(found) > worst)
+    return dataclasses.replace(found, shift=(found.shift + CARE * ~plain).astype(np.int8))
+
+
+def careful(rescale: CRescale) -> int:
+    """How many of a convolution's channels need care."""
+    return int((rescale.shift > CARE // 2).sum())
 
 
 def sum_of(layer: Layer) -> CSum:
@@ -61,7 +85,7 @@ def sum_of(layer: Layer) -> CSum:
             f"kernel takes one an operand and shifts from {BASE_SHIFT - LARGEST_LEFT}: its scale "
             "is far below its operands', or it has one for each channel"
         )
-    rescale = _onto(grid_of(layer), np.zeros(1, np.int64), np.array([shift]))
+    rescale = _onto(grid_of(layer), np.zeros(1, np.int64), np.array([shift - BASE_SHIFT]))
     return CSum((multipliers[0], multipliers[1]), (lefts[0], lefts[1]), rescale)
 
 
@@ -96,6 +120,14 @@ def _normalised(rescale: Rescale) -> tuple[npt.NDArray[np.int64], npt.NDArray[np
     return multiplier, np.maximum(shift, SMALLEST_SHIFT)
 
 
+def _first_tie(rescale: CRescale) -> npt.NDArray[np.float64]:
+    """The smallest sum of each channel that lies halfway between two codes."""
+    # There the powers of two in the sum and in the multiplier make up half a code's.
+    multiplier = rescale.multiplier.astype(np.int64)
+    power = np.log2(np.maximum(multiplier & -multiplier, 1).astype(np.float64))
+    return np.asarray(np.exp2(np.maximum(rescale.shift + BASE_SHIFT - 1 - power, 0)))
+
+
 def _onto(grid: Grid, multiplier: npt.NDArray[np.int64], shift: npt.NDArray[np.int64]) -> CRescale:
     levels = None
     if grid.low > 0 or grid.levels is not None:  # clipped by the table
@@ -103,7 +135,7 @@ def _onto(grid: Grid, multiplier: npt.NDArray[np.int64], shift: npt.NDArray[np.i
         levels = grid.on_level(clipped.reshape(1, -1), axis=0).reshape(-1).astype(np.uint8)
     return CRescale(
         multiplier.astype(np.int32),
-        (shift - BASE_SHIFT).astype(np.int8),
+        shift.astype(np.int8),
         int(grid.zero_point.flat[0]),
         LARGEST_CODE if levels is not None else grid.high,
         levels,

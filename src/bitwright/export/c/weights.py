@@ -1,8 +1,7 @@
 """A layer's weights as the C kernels read them: fields at their bits, and what fields stand for.
 
-A field f of row r stands for ``f * gap + offset[r]``, or ``table[f] + offset[r]``. Fields of 8 bits
-are the signed codes themselves. Offsets hold the grid's lowest code and its zero point, so that the
-kernels multiply small unsigned fields only.
+A field f of row r stands for ``f * gap + offset[r]``, or ``table[f] + offset[r]``. Offsets hold the
+grid's lowest code and its zero point, so that fields are small unsigned numbers.
 """
 
 import dataclasses
@@ -14,23 +13,25 @@ import numpy.typing as npt
 from bitwright.export.integer import Kernel
 from bitwright.export.packing import pack_fields, to_fields
 
-Form = Literal["w8", "w4", "w2", "w1", "decoded"]
+Form = Literal["w8", "w7", "w6", "w5", "w4", "w3", "w2", "w1", "table"]
 WORD_BITS = 32
-LARGEST_GAP = 128  # times a code of 8 bits it fits 16 bits, as the kernels' inputs must
-OVERREAD = 4  # bytes that a kernel may read, and ignores, behind a last incomplete word
-FORMS: dict[int, Form] = {8: "w8", 4: "w4", 2: "w2", 1: "w1"}
+INT8_MIN = -128
+GROUP = 8  # fields of a width that fills no word: they fill as many bytes as one has bits
+LARGEST_GAP = 128  # its levels fit 8 bits
+FORMS: tuple[Form, ...] = ("w1", "w2", "w3", "w4", "w5", "w6", "w7", "w8")  # by bits, from 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StoredWeights:
     """Packed rows: `data`, fields of `bits`; `offsets` int16 (rows,); `table` int8 or None.
 
-    A table is (levels,), or (rows, levels) where each row has its own. `form` names the kernel:
-    those of 8, 4, 2 and 1 bits multiply words of fields, "decoded" takes any stream of fields.
+    A table is (levels,), or (rows, levels) where each row has its own. `form` names what decodes
+    a row. Whole groups of every row come first; from byte `rest` on, what is left of all rows.
     """
 
     form: Form
     data: bytes
+    rest: int
     bits: int
     gap: int
     offsets: npt.NDArray[np.int16]
@@ -42,16 +43,22 @@ class StoredWeights:
         return self.table.shape[1] if self.table is not None and self.table.ndim > 1 else 0
 
 
-def store(kernel: Kernel, *, order: tuple[int, ...], as_stream: bool = False) -> StoredWeights:
-    """The weights with each row in the axes' `order`; as one stream of fields where asked for."""
+def store(kernel: Kernel, *, order: tuple[int, ...]) -> StoredWeights:
+    """The weights with each row in the axes' `order`."""
     fields, bits, gap, lowest, table = _fields(kernel)
     rows = fields.transpose(order).reshape(len(fields), -1)
     zero = np.broadcast_to(kernel.grid.zero_point, (len(rows),))
     offsets = (lowest - zero).astype(np.int16)
-    form = "decoded" if table is not None else FORMS.get(bits, "decoded")
-    words = form != "decoded" and not as_stream
-    data = _words(rows, bits) if words else pack_fields(rows.reshape(-1), bits)
-    return StoredWeights(form, data, bits, gap, offsets, table)
+    form = FORMS[bits - 1] if table is None else "table"
+    grouped = 0 if form == "table" else rows.shape[1] // group(bits) * group(bits)
+    groups = pack_fields(_shuffled(rows[:, :grouped], bits), bits)
+    rest = pack_fields(rows[:, grouped:].reshape(-1), bits)
+    return StoredWeights(form, groups + rest, len(groups), bits, gap, offsets, table)
+
+
+def group(bits: int) -> int:
+    """How many fields make a group: as many as fill a word, or `bits` bytes."""
+    return GROUP if WORD_BITS % bits else WORD_BITS // bits
 
 
 def _fields(
@@ -66,22 +73,18 @@ def _fields(
         if -(-codes.size * grid.bits // 8) + grid.levels.size < codes.size:
             return fields, grid.bits, 1, 0, grid.levels.astype(np.int8)
     if grid.bits == 8 or uneven:
-        return codes.view(np.uint8), 8, 1, 0, None
+        return (codes.astype(np.int16) - INT8_MIN).astype(np.uint8), 8, 1, INT8_MIN, None
     if grid.levels is not None and grid.gap > LARGEST_GAP:
         return fields, grid.bits, 1, 0, grid.levels.astype(np.int8)
     lowest = grid.low if grid.levels is None else int(grid.levels[0])
     return fields, grid.bits, grid.gap, lowest, None
 
 
-def _words(rows: npt.NDArray[np.uint8], bits: int) -> bytes:
-    """The whole words of every row, then what is left of all rows as a stream."""
-    count = WORD_BITS // bits
-    whole = rows.shape[1] // count * count
-    words = rows[:, :whole].reshape(-1, count)[:, word_order(bits)]
-    data = pack_fields(words.reshape(-1), bits)
-    if whole == rows.shape[1]:
-        return data
-    return data + pack_fields(rows[:, whole:].reshape(-1), bits) + bytes(OVERREAD)
+def _shuffled(rows: npt.NDArray[np.uint8], bits: int) -> npt.NDArray[np.uint8]:
+    """Rows of whole groups as one stream, words in the order of their multiplications."""
+    if WORD_BITS % bits:
+        return rows.reshape(-1)
+    return rows.reshape(-1, WORD_BITS // bits)[:, word_order(bits)].reshape(-1)
 
 
 def word_order(bits: int) -> npt.NDArray[np.int64]:

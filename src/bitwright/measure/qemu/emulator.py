@@ -74,8 +74,12 @@ def run(
     *,
     observed: bool = False,
     traced: bool = False,
+    rows: Mapping[str, int] | None = None,
 ) -> Run:
-    """The model's C on uint8 images (N, C, H, W). `traced` also observes."""
+    """The model's C on uint8 images (N, C, H, W). `traced` also observes.
+
+    `rows` says how many rows convolutions take at a time, as `write_model` takes it.
+    """
     work = sum(macs(model.graph, node) for node in model.graph.nodes)
     if work > LARGEST_MACS:
         raise MeasurementError(
@@ -89,7 +93,7 @@ def run(
         if observed:
             bytes_of = ",".join(str(_bytes(model, at)) for at in range(1, len(model.layers)))
             options += ["-DMODEL_OBSERVED", f"-DLAYER_BYTES={{{bytes_of}}}"]
-        link(network(model) | {"harness.c": harness()}, core, folder, options)
+        link(network(model, rows) | {"harness.c": harness()}, core, folder, options)
         data = emulate(core, folder, channels_last(images).tobytes())
     return _parsed(data, model, core, count=len(images), observed=observed, traced=traced)
 
@@ -115,9 +119,9 @@ def _bytes(model: IntegerModel, at: int) -> int:
     return math.prod(layer.node.shape) * (4 if layer.output is None else 1)
 
 
-def network(model: IntegerModel) -> dict[str, str]:
+def network(model: IntegerModel, rows: Mapping[str, int] | None = None) -> dict[str, str]:
     """The network's own files; its kernels are compiled already."""
-    source = write_model(model, {})
+    source = write_model(model, {}, rows=rows)
     header = {"bitwright.h": kernel_text("bitwright.h")}
     return {"model.h": source.header, "model.c": source.code} | header
 

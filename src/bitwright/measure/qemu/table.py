@@ -8,6 +8,7 @@ tells a network's instructions without running it.
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,15 @@ import platformdirs
 
 from bitwright.export.c.compiling import compile_with, kernels_digest
 from bitwright.export.c.cores import Core
+from bitwright.export.c.memory import memory_of
 from bitwright.export.c.model_source import stored_weights
+from bitwright.export.c.rescales import careful, conv_rescale_of
 from bitwright.export.integer import IntegerModel, Layer
+from bitwright.export.reference import worst_sum
 from bitwright.graph import Graph, Node
 from bitwright.measure.qemu.emulator import COMPILER, FLAGS, check_installed, run
 
-ALONE = "input"
+ALONE, ITSELF = "input", "layer"
 
 
 class Table:
@@ -42,13 +46,14 @@ class Table:
 
     def instructions(self, model: IntegerModel) -> int:
         """The instructions of one image, as the sum over layers."""
-        return sum(self.layer(model, layer) for layer in model.layers[1:])
+        rows = memory_of(model).rows
+        return sum(self.layer(model, layer, rows) for layer in model.layers[1:])
 
-    def layer(self, model: IntegerModel, layer: Layer) -> int:
-        """The instructions of one layer of a model."""
-        key = _key(model, layer)
+    def layer(self, model: IntegerModel, layer: Layer, rows: Mapping[str, int]) -> int:
+        """The instructions of one layer of a model whose convolutions take `rows` at a time."""
+        key = _key(model, layer, rows)
         if key not in self._costs:
-            self._costs[key] = _measured(model, layer, self._core)
+            self._costs[key] = _measured(model, layer, self._core, rows)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             whole = json.dumps(self._costs, indent=0, sort_keys=True)
             written = self._path.with_suffix(f".{os.getpid()}")
@@ -65,7 +70,7 @@ def _kept(core: Core) -> Path:
     return Path(platformdirs.user_cache_dir("bitwright")) / name
 
 
-def _key(model: IntegerModel, layer: Layer) -> str:
+def _key(model: IntegerModel, layer: Layer, rows: Mapping[str, int]) -> str:
     """All that a layer's instructions depend on, as text."""
     node = layer.node
     shapes = [model.graph.node(name).shape for name in node.inputs]
@@ -73,19 +78,22 @@ def _key(model: IntegerModel, layer: Layer) -> str:
     if layer.codes is not None:
         stored = stored_weights(layer, shapes[0])
         by_row = bool(np.ptp(stored.offsets))
-        about += [stored.form, stored.bits, stored.table is not None, by_row, stored.gap == 1]
+        about += [stored.form, stored.bits, by_row, stored.gap == 1, rows.get(node.name)]
+    if node.op == "conv":
+        about.append(careful(conv_rescale_of(layer, worst_sum(model, layer))))
     if layer.output is not None and node.op != "max_pool":
         about += [layer.output.high, layer.output.levels is not None, layer.output.low]
         about += [int(rescale.shift.min()) < 33 for rescale in layer.rescales]  # moved left first
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:24]
 
 
-def _measured(model: IntegerModel, layer: Layer, core: Core) -> int:
+def _measured(model: IntegerModel, layer: Layer, core: Core, rows: Mapping[str, int]) -> int:
     """The layer alone, between random inputs and its output."""
+    own = {ITSELF: rows[layer.node.name]} if layer.node.name in rows else {}
     alone, before = _alone(model, layer)
     shape = (1, *alone.graph.input.shape)
     image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    found = run(alone, core, image, observed=True).layers
+    found = run(alone, core, image, observed=True, rows=own).layers
     assert found is not None  # it was observed
     return int(found[0, before])
 
@@ -107,7 +115,7 @@ def _alone(model: IntegerModel, layer: Layer) -> tuple[IntegerModel, int]:
         nodes.append(mean)
         layers.append(Layer(mean, model.grid(sources[1].name), rescales=layer.rescales))
         names[1] = mean.name
-    inputs = {"inputs": tuple(names), "name": "layer"}
+    inputs = {"inputs": tuple(names), "name": ITSELF}
     own = Node(**{field: getattr(node, field) for field in Node.__slots__} | inputs)
     nodes.append(own)
     parts = (layer.output, layer.codes, layer.weights, layer.bias, layer.rescales)

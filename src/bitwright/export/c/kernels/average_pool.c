@@ -1,13 +1,12 @@
 /* The mean of each window, or of a whole map: summed, then rescaled once. */
-#include "arithmetic.h"
+#include "codes.h"
 
 void bw_average_pool(const bw_pool *layer, const uint8_t *in, uint8_t *out)
 {
     const uint32_t channels = layer->channels, row = layer->width * channels;
     const int32_t zeros = layer->window_height * layer->window_width * layer->zero_point;
-    const bw_ends ends = bw_ends_of(&layer->rescale);
-    const int32_t multiplier = layer->rescale.multiplier[0];
-    const int shift = layer->rescale.shift[0];
+    const bw_rescale *to = &layer->rescale;
+    const int32_t multiplier = to->multiplier[0], shift = to->shift[0];
     uint32_t y, x, channel, i, j;
     for (y = 0; y < layer->out_height; y++) {
         for (x = 0; x < layer->out_width; x++) {
@@ -21,8 +20,10 @@ void bw_average_pool(const bw_pool *layer, const uint8_t *in, uint8_t *out)
                         sum += *at;
                     }
                 }
-                *out++ = bw_code(sum, multiplier, shift, ends);
+                *out++ = (uint8_t)bw_careful_code(sum, multiplier, shift, to->zero_point);
             }
         }
     }
+    channel = layer->out_height * layer->out_width * channels;
+    bw_finish(to, out - channel, channel);
 }

@@ -6,13 +6,19 @@
 #ifndef BITWRIGHT_H
 #define BITWRIGHT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* code = min(clip_to_8_bits(round(sum * multiplier / 2^(shift + 33)) + zero_point), high), ties to
- * even; then levels[code] where there are levels. A shift below 0 moves the sum to the left first. */
+ * even; then levels[code] where there are levels. A shift below 0 moves the sum to the left first.
+ *
+ * Where a channel meets no tie, and shift and sums are small enough, a multiplication that keeps
+ * the upper half does it all. BW_CARE more than its shift marks any other. */
+#define BW_CARE 64
+
 typedef struct {
     const int32_t *multiplier; /* one for all channels, or one for each */
-    const int8_t *shift;       /* -30 to 29; as many as multipliers */
+    const int8_t *shift;       /* as many as multipliers: -30 to 29, or BW_CARE more */
     const uint8_t *levels;     /* 256 codes, or NULL */
     uint8_t channel_step;      /* 1 where each channel has its own multiplier, else 0 */
     uint8_t zero_point;
@@ -20,34 +26,47 @@ typedef struct {
 } bw_rescale;
 
 /* Rows of weights, one for each output channel. A stored field f stands for f * gap + offset; where
- * there is a table, for table[f] + offset. Fields of 8 bits are signed.
+ * there is a table, for table[f] + offset.
  *
- * In streams (decoded rows, depthwise layers) fields follow each other, lowest bits first. For the
- * kernels of 8, 4, 2 and 1 bits, whole 32-bit words of each row come first, in the order that two
- * multiplications at a time want; what is left of all rows follows as a stream. */
+ * Fields follow each other, lowest bits first, and leave no bit unused. First come the whole groups
+ * of each row: of 8 fields, or of as many as fill a 32-bit word where they have 8, 4, 2 or 1 bits
+ * (these lie in the order that two multiplications at a time want). What is left of all rows
+ * follows from byte `rest` on. */
 typedef struct {
     const uint8_t *fields;
     const int8_t *table;    /* levels by field, or NULL */
     const int16_t *offsets; /* one for each row, or NULL: `offset` for all */
+    uint32_t rest;
     int16_t offset;
     uint8_t gap;
-    uint8_t bits;           /* of a field */
-    uint16_t table_step;    /* levels from one row's table to the next; 0: one table for all */
+    uint8_t bits;        /* of a field */
+    uint16_t table_step; /* levels from one row's table to the next; 0: one table for all */
 } bw_weights;
+
+/* Writes a row of `count` weights, moved left by `lift`, as 16-bit numbers: of each four the first
+ * and the third, then the second and the fourth; zeros fill the last four. */
+typedef void bw_decoder(
+    const bw_weights *weights, uint32_t row, uint32_t count, uint32_t lift, int16_t *to);
+
+bw_decoder bw_decode_w8, bw_decode_w7, bw_decode_w6, bw_decode_w5, bw_decode_w4, bw_decode_w3,
+    bw_decode_w2, bw_decode_w1, bw_decode_table;
 
 typedef struct {
     bw_weights weights;
+    bw_decoder *decode;
     const int32_t *bias; /* less the input's zero point times the row's sum */
     bw_rescale rescale;
     uint16_t height, width, channels;
     uint16_t out_height, out_width, out_channels;
     uint16_t groups;
+    uint16_t rows; /* at a time: of weights, decoded; in depthwise layers, of the output */
     uint8_t kernel, stride;
     uint8_t zero_point; /* the input's: what padding is made of */
 } bw_conv;
 
 typedef struct {
     bw_weights weights;
+    bw_decoder *decode; /* of bw_linear_decoded */
     const int32_t *bias;
     bw_rescale rescale;
     uint32_t inputs, outputs;
@@ -78,17 +97,12 @@ typedef struct {
     uint8_t zero_point; /* of averages */
 } bw_pool;
 
-/* `scratch` is aligned to 4 bytes. The suffix is the width of the weights' fields; `decoded` takes
- * every width and tables. */
-void bw_conv_w8(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
-void bw_conv_w4(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
-void bw_conv_w2(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
-void bw_conv_w1(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
-void bw_conv_decoded(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
+/* `scratch` is aligned to 4 bytes. */
+void bw_convolve(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
 void bw_depthwise(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
 
 /* Fully connected layers: to codes (uint8_t), or raw sums (int32_t) where the layer has no
- * multiplier. */
+ * multiplier. The suffix is the width of the weights' fields; `decoded` takes every decoder. */
 void bw_linear_w8(const bw_linear *layer, const uint8_t *in, void *out, void *scratch);
 void bw_linear_w4(const bw_linear *layer, const uint8_t *in, void *out, void *scratch);
 void bw_linear_w2(const bw_linear *layer, const uint8_t *in, void *out, void *scratch);

@@ -1,7 +1,0 @@
-/* Weights of 4 bits. */
-#include "linear.h"
-
-void bw_linear_w4(const bw_linear *layer, const uint8_t *in, void *out, void *scratch)
-{
-    bw_connect(layer, in, out, scratch, 4);
-}

@@ -80,6 +80,8 @@ bench-final: setup ## From nothing to final CIFAR-10 and Fashion-MNIST networks:
 	$(BIN)/bitwright data fetch cifar10
 	$(BIN)/bitwright data fetch fashion-mnist
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/final.py cifar10
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/final.py cifar10-large
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/final.py cifar10-fast
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/final.py fashion
 	$(BIN)/python docs/results_final.py
 
@@ -92,6 +94,12 @@ bench-joint: setup ## Joint search against structure first, bits afterwards: thr
 bench-targets: setup ## Each target's winner, judged on all of them: some 20 minutes on one core, goes on where it stopped
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/targets.py
 	$(BIN)/python docs/results_targets.py
+
+.PHONY: bench-beginning
+bench-beginning: setup ## What first steps in full precision bring: 40 minutes on one core, goes on where it stopped
+	$(BIN)/bitwright data fetch cifar10
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/beginning.py
+	$(BIN)/python docs/results_beginning.py
 
 .PHONY: bench-halving
 bench-halving: setup ## What training candidates in stages saves: 45 minutes on one core, goes on where it stopped

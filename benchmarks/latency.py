@@ -69,12 +69,12 @@ def calls_of(
         model = integers_of(blueprint(*policy), images)
         path = folder / f"{name}.onnx"
         write(model, path, {})
-        calls[name] = _call(path, images[:1])
+        calls[name] = call_of(path, images[:1])
         about["file_bytes"][name] = path.stat().st_size
         if name == "w8a8":
             plain = folder / "float32.onnx"
             write_float(model, plain)
-            calls["float32"] = _call(plain, _real(model, images[:1]))
+            calls["float32"] = call_of(plain, _real(model, images[:1]))
             about["file_bytes"]["float32"] = plain.stat().st_size
             about["macs"] = costs(model.graph)["macs"]
             about["correlation_of_logits"] = _agreement(model, plain, path, images)
@@ -97,7 +97,8 @@ def integers_of(blueprint: Blueprint, images: npt.NDArray[np.uint8]) -> IntegerM
     return net.to_integer()
 
 
-def _call(path: Path, images: Any) -> Call:
+def call_of(path: Path, images: Any) -> Call:
+    """One inference by that file, in a session of its own."""
     session = open_session(path, threads=1)
     return lambda: session.run(None, {INPUT: images})[0]
 
@@ -108,7 +109,7 @@ def _real(model: IntegerModel, images: Any) -> Any:
 
 def _agreement(model: IntegerModel, plain: Path, path: Path, images: Any) -> float:
     """How far both files say the same: that they are the same network."""
-    integer, real = _call(path, images)(), _call(plain, _real(model, images))()
+    integer, real = call_of(path, images)(), call_of(plain, _real(model, images))()
     return round(float(np.corrcoef(integer.ravel(), real.ravel())[0, 1]), 4)
 
 

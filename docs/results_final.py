@@ -26,7 +26,7 @@ def _row(name: str, found: Mapping[str, Any]) -> str:
     wanted, network = found["wanted"], found["network"]
     cells = [
         f"[{name}](../benchmarks/studies/{name}.yaml)",
-        f"{100 * wanted['test_accuracy']:.1f} % within {wanted['packed_bytes'] / 1000:.0f} kB",
+        _mark(wanted),
         f"**{100 * network['test_accuracy']:.2f} %**",
         f"{network['packed_bytes'] / 1000:.1f} kB",
         f"{network['file_bytes'] / 1000:.1f} kB",
@@ -36,6 +36,15 @@ def _row(name: str, found: Mapping[str, Any]) -> str:
         _clock(found["wall_s"]),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _mark(wanted: Mapping[str, Any]) -> str:
+    shares = [f"{100 * wanted['test_accuracy']:.1f} %"]
+    if wanted["packed_bytes"] is not None:
+        shares.append(f"within {wanted['packed_bytes'] / 1000:.0f} kB")
+    if wanted.get("latency") is not None:
+        shares.append(f"in {wanted['latency']:g} of an int8 ResNet-8's time")
+    return " ".join(shares)
 
 
 def _clock(seconds: float) -> str:
@@ -48,9 +57,20 @@ def _told(name: str, found: Mapping[str, Any]) -> str:
     kept = "reaches" if found["reached"] else "misses"
     units = ", ".join(_unit(unit, found["policy"]) for unit in found["units"])
     return (
-        f"`{name}` {kept} its mark, in {sittings} sitting{'s' if sittings > 1 else ''}. "
+        f"`{name}` {kept} its mark, in {sittings} sitting{'s' if sittings > 1 else ''}."
+        f"{_beside(found.get('beside_resnet8'))} "
         f"The [network](../benchmarks/results/final-{name}.onnx): {units}. `{found['command']}`; "
         f"{found['machine']['processor']}."
+    )
+
+
+def _beside(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return ""
+    low, high = found["quartiles"]
+    return (
+        f" It takes {found['ratio']:.2f} of an int8 ResNet-8's time (quartiles {low:.2f} to "
+        f"{high:.2f}; {found['ms']:.3f} against {found['resnet8_ms']:.3f} ms, in turns)."
     )
 
 

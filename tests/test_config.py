@@ -318,3 +318,18 @@ def test_a_bare_on_or_off_is_a_word_and_no_truth_value(word: str) -> None:
     assert study.train.fused == word
     assert StudyConfig.from_text(study.to_yaml()) == study
     assert StudyConfig.from_text(text, [f"final.fused={word}"]).final.fused == word
+
+
+@pytest.mark.parametrize(
+    ("place", "epochs"), [("train", 2), ("final", 10), ("distill.train", 10), ("supernet.train", 5)]
+)
+def test_a_training_of_which_one_key_is_given_keeps_its_other_defaults(
+    place: str, epochs: float
+) -> None:
+    study = StudyConfig.from_text(
+        "data: digits\nspace: tiny\n", [f"{place}.weight_decay=0.5", "sensitivity.enabled=false"]
+    )
+    found: Any = study
+    for name in place.split("."):
+        found = getattr(found, name)
+    assert (found.epochs, found.weight_decay) == (epochs, 0.5)

@@ -10,13 +10,14 @@ from bitwright.config.sensitivity import SensitivityConfig
 from bitwright.config.space import SpaceConfig, StageConfig
 from bitwright.config.study import StudyConfig
 from bitwright.config.supernet import SupernetConfig
-from bitwright.config.train import TrainConfig
+from bitwright.config.train import FinalConfig, TrainConfig
 
 __all__ = [
     "AugmentConfig",
     "ConvergenceConfig",
     "DataConfig",
     "DistillConfig",
+    "FinalConfig",
     "HalvingConfig",
     "MetricConfig",
     "PolicyConfig",

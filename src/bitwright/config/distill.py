@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from bitwright.config.part import Numbers, Part, Positives
-from bitwright.config.train import TrainConfig
+from bitwright.config.train import FinalConfig
 
 AUTO = "nowhere"  # what "auto" means: no measured budget gained by a teacher (docs/results.md)
 
@@ -34,7 +34,7 @@ class DistillConfig(Part):
     deviation: Positives | None = None
     """See mean; an input of uint8 takes neither."""
 
-    train: TrainConfig = TrainConfig(epochs=10)
+    train: FinalConfig = FinalConfig()
     """The training of the study's own teacher."""
 
     @property

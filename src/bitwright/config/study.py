@@ -19,7 +19,7 @@ from bitwright.config.sensitivity import SensitivityConfig
 from bitwright.config.space import SpaceConfig
 from bitwright.config.supernet import SupernetConfig
 from bitwright.config.text import parsed
-from bitwright.config.train import TrainConfig
+from bitwright.config.train import FinalConfig, TrainConfig
 from bitwright.errors import ConfigError
 
 
@@ -49,7 +49,7 @@ class StudyConfig(Part):
     train: TrainConfig = TrainConfig()
     """Each candidate's training."""
 
-    final: TrainConfig = TrainConfig(epochs=10)
+    final: FinalConfig = FinalConfig()
     """The winner's and the baseline's training."""
 
     distill: DistillConfig = DistillConfig()

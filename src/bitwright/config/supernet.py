@@ -8,10 +8,23 @@ from bitwright.config.part import Part
 from bitwright.config.train import TrainConfig
 
 
+class SupernetTrainConfig(TrainConfig):
+    """The same keys, with the defaults of a supernet's training."""
+
+    epochs: float = Field(default=5.0, gt=0)
+    """Passes over the training images."""
+
+    batch: int = Field(default=64, ge=2)
+    """Images in a step."""
+
+    learning_rate: float = Field(default=0.016, gt=0)
+    """The highest rate."""
+
+
 class SupernetConfig(Part):
     """One set of weights for all candidates; for `search.evaluator: supernet`."""
 
-    train: TrainConfig = TrainConfig(epochs=5, batch=64, learning_rate=0.016)
+    train: SupernetTrainConfig = SupernetTrainConfig()
     """Its training, once, before the search."""
 
     between: int = Field(default=2, ge=0)

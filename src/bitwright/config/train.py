@@ -51,3 +51,10 @@ class TrainConfig(Part):
     def _words(cls, value: Any) -> Any:
         """To YAML, a bare on or off is a truth value."""
         return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+class FinalConfig(TrainConfig):
+    """The same keys, with the defaults of a training that ends in a network to ship."""
+
+    epochs: float = Field(default=10.0, gt=0)
+    """Passes over the training images."""

@@ -10,7 +10,7 @@ import pytest
 from bitwright.cli.app import run
 from bitwright.errors import ExportError, TargetError
 from bitwright.export import reference
-from bitwright.export.integer import IntegerModel
+from bitwright.export.integer import Grid, IntegerModel, Layer
 from bitwright.export.onnx_reader import read
 from bitwright.export.tflite import build
 from bitwright.export.tflite_file import metadata_of
@@ -35,6 +35,7 @@ METHODS = [
     ("codebook:4", "pact:3:tensor"),
     ("binary:1", "lsq:1:tensor"),
     ("apot:4", "power_of_two:6:tensor"),
+    ("dorefa:4", "dorefa:4:tensor"),  # so do means
     ("lsq:8", "power_of_two:8:tensor"),  # sums lie on halves, where kernels differ
 ]
 
@@ -100,6 +101,53 @@ def test_windows_lie_where_ours_do(size: int, kernel: int, stride: int) -> None:
     images = random_images(model.graph, 20, np.random.default_rng(1))
     for last in (1, 2, 3):
         assert codes_off(model, images, last).max() < 0.5
+
+
+@pytest.mark.parametrize("size", [(2, 3), (5, 6), (7, 10)])
+@pytest.mark.parametrize("high", [255, 15])
+def test_means_on_fixed_ranges_are_the_integers(size: tuple[int, int], high: int) -> None:
+    build = GraphBuilder((4, *size), PIXELS)
+    codes = Method.parse("lsq:8:tensor", "activation")
+    build.global_average_pool("mean", "input", unit="u", activation=codes)
+    graph = build.finish()
+    scales = [np.array(1 / top, np.float32) for top in (255, high)]
+    source = Grid(scales[0], np.array(0, np.int32), 8, 0, 255)
+    output = dataclasses.replace(source, scale=scales[1], high=high)
+    rescales = reference.rescales_of(graph.output, [source], output, window=size[0] * size[1])
+    layers = (Layer(graph.input, source), Layer(graph.output, output, rescales=rescales))
+    rng = np.random.default_rng(0)
+    brightness = rng.integers(1, 257, (2000, 4, 1, 1))
+    images = (rng.random((2000, 4, *size)) * brightness).astype(np.uint8)
+    assert codes_off(IntegerModel(graph, layers), images, 1).max() < 0.5
+
+
+def test_sums_of_fixed_ranges_are_the_integers() -> None:
+    build = GraphBuilder((4, 6, 6), PIXELS)
+    codes = Method.parse("lsq:8:tensor", "activation")
+    for name in ("a", "b"):
+        build.conv(
+            name, "input", unit="u", width=8, kernel=3, relu=False,
+            weight=Method.parse("lsq:8"), activation=codes,
+        )  # fmt: skip
+    build.add("both", "a", "b", unit="u", activation=codes, relu=False)
+    model = random_model(build.finish(), np.random.default_rng(0))
+    image, first, second, total = model.layers
+    # The quotient of the second two is 3/8: four of its codes are one and a half, of either sign.
+    grids = [
+        Grid(np.array(scale, np.float32), np.array(zero, np.int32), 8, 0, 2 * zero - 1)
+        for scale, zero in ((1 / 3, 4), (1 / 8, 32), (1 / 3, 4))
+    ]
+    layers = [image]
+    for layer, grid in zip((first, second), grids, strict=False):
+        assert layer.weights is not None and layer.output is not None
+        wider = grid.scale * grid.high / (layer.output.scale * layer.output.high)
+        weights = dataclasses.replace(layer.weights, scale=layer.weights.scale * wider)
+        rescales = reference.rescales_of(layer.node, [model.input], grid, weights=weights)
+        layers.append(dataclasses.replace(layer, output=grid, weights=weights, rescales=rescales))
+    rescales = reference.rescales_of(total.node, grids[:2], grids[2])
+    layers.append(dataclasses.replace(total, output=grids[2], rescales=rescales))
+    images = random_images(model.graph, 100, np.random.default_rng(1))
+    assert codes_off(IntegerModel(model.graph, tuple(layers)), images, 3).max() < 0.5
 
 
 @pytest.mark.parametrize("factor", [1e-5, 1e5])

@@ -260,15 +260,20 @@ def _windows(x: AnyInts, layer: Layer) -> AnyInts:
 
 
 def _requantize(values: list[Ints], rescales: tuple[Rescale, ...], grid: Grid) -> Codes:
+    code = rescaled(values, rescales)
+    code += _channels(grid.zero_point, code.ndim)
+    return grid.on_level(np.clip(code, grid.low, grid.high, out=code), axis=1).astype(np.uint8)
+
+
+def rescaled(values: Sequence[Ints], rescales: Sequence[Rescale]) -> Ints:
+    """Exact integers, one array for each operand, brought onto a grid and rounded once."""
     rank = values[0].ndim
     shift: Ints = np.max([rescale.shift for rescale in rescales], 0)
     total = np.zeros((), np.int64)
     for value, rescale in zip(values, rescales, strict=True):
         multiplier = rescale.multiplier << (shift - rescale.shift)
         total = total + value * _channels(multiplier, rank)
-    code = round_shift(total, _channels(shift, rank))
-    code += _channels(grid.zero_point, rank)
-    return grid.on_level(np.clip(code, grid.low, grid.high, out=code), axis=1).astype(np.uint8)
+    return round_shift(total, _channels(shift, rank))
 
 
 def _channels(numbers: AnyInts, rank: int) -> AnyInts:

@@ -9,6 +9,7 @@ rounds ties to even (`docs/targets.md` has what was measured).
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +18,14 @@ from bitwright.errors import ExportError
 from bitwright.export.integer import Grid, IntegerModel, Layer, int8_weights
 from bitwright.export.names import INPUT, OUTPUT
 from bitwright.export.tflite_file import Quantization, TfliteFile
+from bitwright.export.told_scale import Told, told_scale
 from bitwright.graph import Node, Shape
 
 LOW, HIGH = -128, 127  # of int8
 # XNNPACK takes factors below 256. A sum of one already passes every code at 255, and the largest is
 # rounded to nothing at 2**-32: factors beyond give the same codes as these.
 FACTORS = (2.0**-32, 255.0)
+MEAN_NOISE = 2.0**-17  # steps of the output: MEAN adds the zero point, up to 128, then rounds
 
 
 def build(model: IntegerModel, metadata: Mapping[str, str]) -> bytes:
@@ -44,17 +47,18 @@ class _Convolution:
     """
 
     weights: npt.NDArray[np.int8]
-    scale: npt.NDArray[np.float32]
+    scale: npt.NDArray[np.floating[Any]]
     bias: npt.NDArray[np.int32]
     depthwise: bool
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Codes:
-    """A layer's output: its tensor, and what is added to a code to make it int8."""
+    """A layer's output: its tensor, what is added to a code to make it int8, the scale told."""
 
     tensor: int
     offset: int
+    scale: np.float32
 
 
 class _Writer:
@@ -65,11 +69,12 @@ class _Writer:
         self._valid = self._file.schema.Padding.VALID
         self._model = model
         source = model.graph.input
-        pixels = _quantization(model.input, 0)
+        pixels = Quantization(model.input.scale, int(model.input.zero_point))
         self._images = self._file.tensor(INPUT, _shape(source.shape), np.uint8, pixels)
         self._codes: dict[str, _Codes] = {}  # layers' outputs by name
         self._logits = -1
-        codes = self._tensor(source.name, source, model.input, LOW)
+        scale = np.float32(model.input.scale)
+        codes = self._tensor(source.name, source, model.input, LOW, scale)
         self._file.operator("QUANTIZE", [self._images], codes.tensor)
         self._codes[source.name] = codes
 
@@ -100,26 +105,27 @@ class _Writer:
                 "levels; choose a method of even ones, such as 'lsq'"
             )
         node, above, below = layer.node, HIGH - grid.high, LOW - grid.low
+        told = self._told(layer, grid)
         zero_is_low = int(grid.zero_point) == grid.low
         relu = zero_is_low and node.op != "global_average_pool"  # which has none
         if relu or above == below or (zero_is_low and not self._signed(node.inputs[0])):
-            codes = self._tensor(node.name, node, grid, above)
-            self._operator(layer, codes.tensor, relu=relu)
+            codes = self._tensor(node.name, node, grid, above, told.scale)
+            self._operator(layer, codes.tensor, told, relu=relu)
             return codes
-        first = self._tensor(f"{node.name}/above", node, grid, above)
-        self._operator(layer, first.tensor, relu=False)
-        codes = self._tensor(node.name, node, grid, below)
+        first = self._tensor(f"{node.name}/above", node, grid, above, told.scale)
+        self._operator(layer, first.tensor, told, relu=False)
+        codes = self._tensor(node.name, node, grid, below, told.scale)
         self._file.operator("QUANTIZE", [first.tensor], codes.tensor)
         return codes
 
-    def _operator(self, layer: Layer, output: int, *, relu: bool) -> None:
+    def _operator(self, layer: Layer, output: int, told: Told, *, relu: bool) -> None:
         node = layer.node
         sources = [self._codes[name].tensor for name in node.inputs]
         match node.op:
             case "conv" | "linear":
                 self._weighted(layer, output, relu=relu)
             case "add":
-                self._sum(node, output, relu=relu)
+                self._sum(node, output, told, relu=relu)
             case "multiply":
                 self._file.operator("MUL", sources, output, **self._fused(relu=relu))
             case "average_pool":
@@ -130,20 +136,25 @@ class _Writer:
             case _:
                 raise ExportError(f"layer '{node.name}': no LiteRT form for '{node.op}'")
 
-    def _sum(self, node: Node, output: int, *, relu: bool) -> None:
+    def _sum(self, node: Node, output: int, told: Told, *, relu: bool) -> None:
         """In float32: the integer kernel rounds halves up, not to even, and has fewer bits."""
         reals = []
         for at, name in enumerate(node.inputs):
             real = self._file.tensor(f"{node.name}/{at}", _shape(node.shape), np.float32)
             self._file.operator("DEQUANTIZE", [self._codes[name].tensor], real)
             reals.append(real)
+        if told.second != 1:
+            moved = self._file.tensor(f"{node.name}/moved", _shape(node.shape), np.float32)
+            factor = self._file.constant(f"{node.name}/factor", np.array([told.second]))
+            self._file.operator("MUL", [reals.pop(), factor], moved)
+            reals.append(moved)
         total = self._file.tensor(f"{node.name}/sum", _shape(node.shape), np.float32)
         self._file.operator("ADD", reals, total, **self._fused(relu=relu))
         self._file.operator("QUANTIZE", [total], output)
 
     def _pool(self, node: Node, grid: Grid) -> None:
         source = self._codes[node.inputs[0]]
-        codes = self._tensor(node.name, node, grid, source.offset)
+        codes = self._tensor(node.name, node, grid, source.offset, source.scale)
         window = {"filterWidth": node.kernel, "filterHeight": node.kernel}
         moved = self._moved(node, self._valid, relu=False)
         self._file.operator("MAX_POOL_2D", [source.tensor], codes.tensor, **window, **moved)
@@ -167,7 +178,9 @@ class _Writer:
         depthwise = 1 < node.groups == len(weights) and weights.shape[3] == 1
         if depthwise:
             weights = weights.transpose(3, 1, 2, 0)
-        convolution = _Convolution(weights, kernel.grid.scale, kernel.bias, depthwise)
+        source = node.inputs[0]  # told another scale than its own, it is made up for here
+        told = self._model.grid(source).scale.astype(np.float64) / self._codes[source].scale
+        convolution = _Convolution(weights, kernel.grid.scale * told, kernel.bias, depthwise)
         inputs = [image, *self._parameters(node, convolution)]
         if depthwise:
             self._file.operator("DEPTHWISE_CONV_2D", inputs, output, depthMultiplier=1, **moved)
@@ -176,9 +189,8 @@ class _Writer:
 
     def _parameters(self, node: Node, convolution: _Convolution) -> tuple[int, int]:
         """The tensors of weights and bias."""
-        source, output = (
-            self._model.grid(name).scale.astype(np.float64) for name in (node.inputs[0], node.name)
-        )
+        source = float(self._codes[node.inputs[0]].scale)
+        output = float(self._model.grid(node.name).scale)
         least, most = (factor * output / source for factor in FACTORS)
         scale = np.clip(convolution.scale, least, most).astype(np.float32)
         by_channel = Quantization(scale, axis=3 if convolution.depthwise else 0)
@@ -212,7 +224,7 @@ class _Writer:
             return source.tensor, self._file.schema.Padding.SAME
         ends = [(before, max(both - before, 0)) for both in rows]
         shape = (channels, *(have + sum(end) for have, end in zip(size, ends, strict=True)))
-        grid = _quantization(self._model.grid(node.inputs[0]), source.offset)
+        grid = self._quantization(node.inputs[0])
         padded = self._file.tensor(f"{node.name}/padded", _shape(shape), np.int8, grid)
         pads = np.array([(0, 0), *ends, (0, 0)], np.int32)
         amounts = self._file.constant(f"{node.name}/pads", pads)
@@ -228,7 +240,7 @@ class _Writer:
         count, features = weights.shape
         file = self._file
         flat = file.tensor(
-            f"{name}/flat", (1, features), np.int8, _quantization(grid, source.offset)
+            f"{name}/flat", (1, features), np.int8, self._quantization(node.inputs[0])
         )
         shape = file.constant(f"{name}/shape", np.array([-1, features], np.int32))
         file.operator("RESHAPE", [source.tensor, shape], flat)
@@ -270,16 +282,31 @@ class _Writer:
         grid = self._model.grid(name)
         return int(grid.zero_point) > grid.low
 
-    def _tensor(self, name: str, node: Node, grid: Grid, offset: int) -> _Codes:
-        quantization = _quantization(grid, offset)
-        return _Codes(self._file.tensor(name, _shape(node.shape), np.int8, quantization), offset)
+    def _told(self, layer: Layer, grid: Grid) -> Told:
+        """What LiteRT is told of a layer's output, to round as the integers do."""
+        node = layer.node
+        if node.op in ("conv", "linear"):
+            return Told(np.float32(grid.scale))
+        size = self._model.graph.node(node.inputs[0]).shape[1:]
+        window = node.kernel**2 if node.op == "average_pool" else math.prod(size)
+        grids = [self._model.grid(name) for name in node.inputs]
+        told = [self._codes[name].scale for name in node.inputs]
+        noise = MEAN_NOISE if node.op == "global_average_pool" else 0
+        return told_scale(layer, grids, told, window=window, noise=noise)
+
+    def _tensor(self, name: str, node: Node, grid: Grid, offset: int, scale: np.float32) -> _Codes:
+        quantization = Quantization(np.asarray(scale), int(grid.zero_point) + offset)
+        tensor = self._file.tensor(name, _shape(node.shape), np.int8, quantization)
+        return _Codes(tensor, offset, scale)
+
+    def _quantization(self, name: str) -> Quantization:
+        """That of a layer's output."""
+        codes = self._codes[name]
+        zero = int(self._model.grid(name).zero_point) + codes.offset
+        return Quantization(np.asarray(codes.scale), zero)
 
 
 def _shape(shape: Shape) -> tuple[int, ...]:
     """(1, H, W, C) of (C, H, W) or (C,)."""
     channels, *size = shape
     return (1, *(size or (1, 1)), channels)
-
-
-def _quantization(grid: Grid, offset: int) -> Quantization:
-    return Quantization(grid.scale, int(grid.zero_point) + offset)

@@ -3,19 +3,16 @@
 .venv/bin/python docs/results_controllers.py
 """
 
-import json
 import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[1]
-RESULTS = ROOT / "benchmarks/results/controllers.json"
+from results_page import ROOT, Section
+
+SECTION = Section("controllers")
 PICTURE = ROOT / "docs/controllers.svg"
-PAGE = ROOT / "docs/results.md"
-BEGIN, END = "<!-- controllers:begin -->", "<!-- controllers:end -->"
 TOLD = (50, 100)  # evaluations whose regret the tables tell, besides the last
 LOWEST, HIGHEST = 0.005, 5.0  # points of regret at the picture's edges; 0 stands at the lower one
 COLOURS = ("#777777", "#1f77b4", "#2ca02c", "#d62728", "#ff7f0e", "#9467bd", "#17becf")
@@ -32,18 +29,17 @@ INTRODUCTION = (
 )
 
 
-def section(results: Mapping[str, Any]) -> str:
+def block(results: Mapping[str, Any]) -> str:
     """The page's section: words, picture, and a table for each table."""
     wanted, at = results["seeds"], results["evaluations"]
     parts = [
-        BEGIN,
         "\n".join(textwrap.wrap(INTRODUCTION, 116)),
         f"![Regret against evaluations on {len(results['tables'])} tables]({PICTURE.name})",
     ]
     for table in results["tables"].values():
         parts.append(f"**{table['title']}.**")
         parts.append("\n".join(_table(table["contenders"], at, wanted)))
-    return "\n\n".join([*parts, END])
+    return SECTION.of(parts)
 
 
 def _table(contenders: Mapping[str, Any], at: Sequence[int], wanted: int) -> Iterator[str]:
@@ -129,21 +125,6 @@ class Panel:
         return TOP + HEIGHT * (1 - math.log(shown / LOWEST) / math.log(HIGHEST / LOWEST))
 
 
-def with_section(page: str, text: str) -> str:
-    """The page with its section replaced; added at its end where there is none yet."""
-    before, found, rest = page.partition(BEGIN)
-    if not found:
-        return f"{page.rstrip()}\n\n## Controllers\n\n{text}\n"
-    return before + text + rest.partition(END)[2]
-
-
-def main() -> None:
-    """Rewrites picture and page."""
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    PICTURE.write_text(draw(results), encoding="utf-8")
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(with_section(page, section(results)), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    PICTURE.write_text(draw(SECTION.read()), encoding="utf-8")
+    SECTION.rewrite(block)

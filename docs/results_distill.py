@@ -7,11 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from results_page import PAGE, ROOT, replaced
+from results_page import ROOT, Section
 
 RESULTS = ROOT / "benchmarks" / "results"
 DATA = ("digits", "fashion-mnist")
-BEGIN, END = "<!-- distill:begin -->", "<!-- distill:end -->"
+SECTION = Section("distill")
 HEAD = (
     "| budget | bits | images | seeds | without a teacher | with one | difference, points "
     "(95 % interval) | processor time |\n|---|---|---|---|---|---|---|---|"
@@ -28,7 +28,7 @@ def found() -> list[dict[str, Any]]:
 def block(results: Sequence[Mapping[str, Any]]) -> str:
     """The section: for each data set what was measured, and a table."""
     parts = [part for result in results for part in (_told(result), _table(result))]
-    return "\n\n".join([BEGIN, *parts, END])
+    return SECTION.of(parts)
 
 
 def _told(result: Mapping[str, Any]) -> str:
@@ -71,16 +71,5 @@ def _row(row: Mapping[str, Any], as_ever: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def with_block(page: str, text: str) -> str:
-    """The page with its block replaced."""
-    return replaced(page, text, begin=BEGIN, end=END)
-
-
-def main() -> None:
-    """Rewrites the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(with_block(page, block(found())), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    SECTION.write(block(found()))

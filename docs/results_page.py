@@ -40,11 +40,19 @@ class Section:
         """The page with `block` in its place."""
         return replaced(page, block, begin=self.begin, end=self.end)
 
+    def read(self) -> dict[str, Any]:
+        """The committed result's content."""
+        found: dict[str, Any] = json.loads(self.result.read_text(encoding="utf-8"))
+        return found
+
+    def write(self, block: str) -> None:
+        """Rewrites the page with `block` in its place."""
+        page = self.page.read_text(encoding="utf-8")
+        self.page.write_text(self.within(page, block), encoding="utf-8")
+
     def rewrite(self, block: Callable[[Mapping[str, Any]], str]) -> None:
         """Rewrites the page by what `block` makes of the result."""
-        written = block(json.loads(self.result.read_text(encoding="utf-8")))
-        page = self.page.read_text(encoding="utf-8")
-        self.page.write_text(self.within(page, written), encoding="utf-8")
+        self.write(block(self.read()))
 
 
 def replaced(page: str, text: str, *, begin: str, end: str) -> str:

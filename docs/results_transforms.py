@@ -5,21 +5,18 @@
 Every number comes from benchmarks/results/transforms.json; a test holds the page to it.
 """
 
-import json
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from plot_pareto import BLACK, GREY, Axis
+from results_page import ROOT, Section
 
 from bitwright.quant.names import traits_of
 
-DOCS = Path(__file__).parent
-RESULTS = DOCS.parent / "benchmarks/results/transforms.json"
-PAGE, PICTURE = DOCS / "results.md", DOCS / "transforms/accuracy.svg"
-BEGIN, END = "<!-- transforms:begin -->", "<!-- transforms:end -->"
+SECTION = Section("transforms")
+PICTURE = ROOT / "docs/transforms/accuracy.svg"
 WIDTHS = (8, 4, 3, 2, 1)
 STUDENT = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 10: 2.26}  # 97.5 % quantile for so many seeds
 SEEDS = 3  # of the table; the promise has more
@@ -82,7 +79,7 @@ class Table:
         return f"{self.accuracy(name, bits):.1f} ({mean:+.1f} ± {spread:.1f})"
 
 
-def section(results: Mapping[str, Any]) -> str:
+def block(results: Mapping[str, Any]) -> str:
     """The page's section."""
     table = Table(results["runs"])
     budget, machine = results["budget"], results["machine"]
@@ -91,34 +88,22 @@ def section(results: Mapping[str, Any]) -> str:
         for name in LINES
     ]
     where = ", ".join(f"{name} {value}" for name, value in machine.items())
-    return "\n".join(
+    widths = " | ".join(f"{bits} bit{'s' * (bits > 1)}" for bits in WIDTHS)
+    return SECTION.of(
         [
-            BEGIN,
-            "",
             f"One network ({_network(results)}) on {results['data']}, every layer's weights and "
             f"activations under the transform, {budget['images']} training images, "
             f"{budget['epochs']:g} epochs, {len(table.seeds)} seeds. In full precision, from the "
             f"same seeds, it classifies {table.accuracy('none', 32):.1f} % of the 10,000 test "
             "images rightly. Each cell: the mean accuracy in percent and, in parentheses, the "
             "points above full precision with half of the 95 % confidence interval, seed by seed.",
-            "",
             *_promise(table),
-            "",
-            "| transform | "
-            + " | ".join(f"{bits} bit{'s' * (bits > 1)}" for bits in WIDTHS)
-            + " |",
-            "|---" * (1 + len(WIDTHS)) + "|",
-            *rows,
-            "",
+            "\n".join([f"| transform | {widths} |", "|---" * (1 + len(WIDTHS)) + "|", *rows]),
             f"Paired with `{results['stand_in']}` of the same width where they have no part in a "
             "role or lack a width: " + ", ".join(_stand_ins(table)) + ". 1-bit weights of "
             "`dorefa` are `binary`'s, as in its paper.",
-            "",
             "![Accuracy under each transform at 8, 4, 3, 2 and 1 bits](transforms/accuracy.svg)",
-            "",
             f"`make bench-transforms`; ran on: {where}.",
-            "",
-            END,
         ]
     )
 
@@ -213,18 +198,6 @@ def _frame(y: Axis) -> Iterator[str]:
         yield f'<text {place} text-anchor="middle">{name}</text>'
 
 
-def with_section(page: str, text: str) -> str:
-    """The page with its section replaced."""
-    before, _, rest = page.partition(BEGIN)
-    return before + text + rest.partition(END)[2]
-
-
-def main() -> None:
-    """Rewrites page and picture."""
-    results = json.loads(RESULTS.read_text(encoding="utf-8"))
-    PICTURE.write_text(draw(results), encoding="utf-8")
-    PAGE.write_text(with_section(PAGE.read_text(encoding="utf-8"), section(results)), "utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    PICTURE.write_text(draw(SECTION.read()), encoding="utf-8")
+    SECTION.rewrite(block)

@@ -1,7 +1,5 @@
 """docs/results.md holds what the controllers' benchmark found, and nothing else."""
 
-import json
-
 FOUND = {"seeds": 50, "regret": [0.9, 0.5, 0.0], "low": [0.8, 0.4, 0.0], "high": [1.0, 0.6, 0.0]}
 RESULTS = {
     "seeds": 50,
@@ -19,16 +17,15 @@ RESULTS = {
 }
 
 
-def test_the_committed_section_is_what_the_results_say(script, papers):
-    results = json.loads(script.RESULTS.read_text(encoding="utf-8"))
+def test_the_committed_block_is_what_the_result_says(script, papers, result):
     page = papers["docs/results.md"].text
-    committed = script.BEGIN + page.partition(script.BEGIN)[2].partition(script.END)[0]
-    assert committed + script.END == script.section(results)
-    assert script.PICTURE.read_text(encoding="utf-8") == script.draw(results)
+    assert script.SECTION.within(page, script.block(result)) == page
+    assert script.SECTION.begin in page
+    assert script.PICTURE.read_text(encoding="utf-8") == script.draw(result)
 
 
 def test_a_row_tells_regret_interval_luck_and_missing_seeds(script):
-    rows = script.section(RESULTS).splitlines()
+    rows = script.block(RESULTS).splitlines()
     assert "| a | 0.90 | 0.50 | 0.000 (0.000 to 0.000) | 50% |  | 50 |" in rows
     assert "| b | 0.90 | 0.50 | 0.000 (0.000 to 0.000) | 100% | 1e-09 | 7 of 50 |" in rows
 
@@ -37,10 +34,3 @@ def test_the_picture_has_a_band_and_a_line_for_each_and_all_names(script):
     picture = script.draw(RESULTS)
     assert (picture.count("<polygon"), picture.count("<polyline")) == (2, 2)
     assert all(f">{name}</text>" in picture for name in RESULTS["options"])
-
-
-def test_the_section_takes_its_place_or_the_end(script):
-    added = script.with_section("# Results\n", "new")
-    assert added == "# Results\n\n## Controllers\n\nnew\n"
-    page = f"before {script.BEGIN} old {script.END} after"
-    assert script.with_section(page, "new") == "before new after"

@@ -1,7 +1,5 @@
 """docs/results.md holds what the transforms' benchmark found, and nothing else."""
 
-import json
-
 import pytest
 
 METHODS = {  # of one width each, as the benchmark pairs them
@@ -33,12 +31,11 @@ RESULTS = {
 }
 
 
-def test_the_committed_section_is_what_the_results_say(script, papers):
-    results = json.loads(script.RESULTS.read_text(encoding="utf-8"))
+def test_the_committed_block_is_what_the_result_says(script, papers, result):
     page = papers["docs/results.md"].text
-    committed = script.BEGIN + page.partition(script.BEGIN)[2].partition(script.END)[0]
-    assert committed + script.END == script.section(results)
-    assert script.PICTURE.read_text(encoding="utf-8") == script.draw(results)
+    assert script.SECTION.within(page, script.block(result)) == page
+    assert script.SECTION.begin in page
+    assert script.PICTURE.read_text(encoding="utf-8") == script.draw(result)
 
 
 def test_losses_are_taken_seed_by_seed(script):
@@ -54,7 +51,7 @@ def test_losses_are_taken_seed_by_seed(script):
 
 
 def test_the_section_says_what_stood_in_and_whether_the_promise_holds(script):
-    section = script.section(RESULTS)
+    section = script.block(RESULTS)
     assert "0.20 ± 0.25 points below full precision with 3 seeds: within the 0.5 points" in section
     assert "activations of `binary` (1)" in section
     assert "weights of `pact` (4)" in section
@@ -62,7 +59,7 @@ def test_the_section_says_what_stood_in_and_whether_the_promise_holds(script):
     worse = [{**run} for run in RESULTS["runs"]]
     for run in worse:
         run["test_accuracy"] -= 0.01 * (run["transform"] == "lsq")
-    assert ": not within the 0.5 points" in script.section({**RESULTS, "runs": worse})
+    assert ": not within the 0.5 points" in script.block({**RESULTS, "runs": worse})
 
 
 def test_the_promise_is_told_with_more_seeds_too_and_the_table_keeps_to_its_own(script):
@@ -71,7 +68,7 @@ def test_the_promise_is_told_with_more_seeds_too_and_the_table_keeps_to_its_own(
         for at, run in enumerate(RESULTS["runs"][0:4:3])
         for seed in range(3, 10)
     ]
-    section = script.section({**RESULTS, "runs": RESULTS["runs"] + more})
+    section = script.block({**RESULTS, "runs": RESULTS["runs"] + more})
     assert "with 3 seeds: within" in section
     assert "points below full precision with 10 seeds: not within" in section
     assert "| `lsq` |  | 90.8 (-0.2 ± 0.2) |" in section.replace("not run yet", "")

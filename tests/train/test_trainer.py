@@ -115,11 +115,13 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(
     assert again == curve
 
 
-@pytest.mark.parametrize("until", [0.1, 0.25, 0.4])
+@pytest.mark.parametrize(
+    ("until", "plain"), [(0.1, 0.0), (0.25, 0.0), (0.4, 0.0), (0.25, 0.1), (0.4, 0.3)]
+)
 def test_a_run_that_went_on_from_within_a_pass_ends_where_one_in_one_go_does(
-    until: float, net: MakeNet, batches: MakeBatches
+    until: float, plain: float, net: MakeNet, batches: MakeBatches
 ) -> None:
-    budget = BUDGET(epochs=5)
+    budget = BUDGET(epochs=5, full_precision=plain)
     whole = net()
     curve = train(whole, batches(count=300), budget)
     kept: list[dict[str, Any]] = []

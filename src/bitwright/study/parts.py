@@ -178,6 +178,15 @@ class Parts:
         return Nursery.of(self.bench(space, folder))
 
     @property
+    def budget(self) -> TrainConfig:
+        """What a candidate is trained with; of stages, the first ends under the policy as well."""
+        train, rungs = self.config.train, self.rungs
+        if rungs is None:
+            return train
+        begins = train.full_precision * rungs.fidelities[0]
+        return train.model_copy(update={"full_precision": begins})
+
+    @property
     def tuning(self) -> TrainConfig | None:
         """The budget of a candidate that starts from other weights than fresh ones."""
         train, part = self.config.train, self.config.search.tuning
@@ -202,9 +211,9 @@ class Parts:
 
     def bench(self, space: JointSpace, folder: Path) -> Workbench:
         """What an evaluator of candidates of that space works with."""
-        needs, train = self.controller(space).needs, self.config.train
+        needs = self.controller(space).needs
         return Workbench(
-            *(self.shop, space, self.reward, train, folder, needs, self.tuning),
+            *(self.shop, space, self.reward, self.budget, folder, needs, self.tuning),
             supernet=self.config.supernet,
             seed=self.config.search.seed,
         )
@@ -222,12 +231,6 @@ def check(config: StudyConfig) -> None:
     CONTROLLERS.get(config.search.controller)
     if config.search.screen is not None:
         SCREENS.get(config.search.screen.by)
-    plain = config.train.full_precision
-    if config.search.halving is not None and plain:
-        raise ConfigError(
-            f"train.full_precision = {plain:g} would end a first stage before it is quantized; "
-            "leave out train.full_precision or search.halving"
-        )
     if config.search.halving is not None and config.train.patience is not None:
         raise ConfigError(
             f"train.patience = {config.train.patience} ends a training before its stage does, so "

@@ -30,8 +30,9 @@ class Schedule:
         """The part `until` of the budget, with so many steps in an epoch."""
         whole = steps_of(config, per_epoch)
         warmup = max(1, round(config.warmup * whole))
-        plain = int(config.full_precision * whole) if until == 1 else 0
-        return cls(max(1, round(until * whole)), whole, warmup, until < 1, plain)
+        total = max(1, round(until * whole))
+        begins = min(int(config.full_precision * whole), total - 1)
+        return cls(total, whole, warmup, until < 1, quantizes_at=begins)
 
     @property
     def cools_at(self) -> int:

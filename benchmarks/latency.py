@@ -5,7 +5,8 @@
 
 ONNX Runtime, batch 1, one thread. All files of a network take turns within one run; ratios are
 medians over rounds of times within one round, and above 1 where the integer file is faster. Both
-sides run in the product's own session; the float file takes images already normalised.
+sides run in the product's own session; the float file takes images already normalised. The mixed
+files have the form that the target chooses for networks that it hands over, by timing them.
 """
 
 import argparse
@@ -26,6 +27,7 @@ import torch
 from float_onnx import write_float
 from machine import machine
 
+from bitwright.export.float_layers import FLOAT_LAYERS
 from bitwright.export.integer import IntegerModel
 from bitwright.export.names import INPUT
 from bitwright.export.onnx_file import write
@@ -34,6 +36,7 @@ from bitwright.measure.cost import costs
 from bitwright.nets.build import QuantNet
 from bitwright.records import Blueprint
 from bitwright.space.joint import expand
+from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
 
 RESULT = Path(__file__).parent / "results" / "latency.json"
 POLICIES = {  # steps from the largest magnitude: without training, learned ones start too coarse
@@ -42,6 +45,7 @@ POLICIES = {  # steps from the largest magnitude: without training, learned ones
     "w2a8": ("uniform:2", "uniform:8"),
     "w4a4": ("uniform:4", "uniform:4"),
 }
+MIXED = ("w8a8", "w4a4")
 NETWORKS: dict[str, Callable[[str, str], Blueprint]] = {
     "resnet8": networks.resnet8,
     "ds-cnn small": networks.ds_cnn,
@@ -63,7 +67,7 @@ def calls_of(
 ) -> tuple[dict[str, Call], Any]:
     """One inference by each file of a network, and what is known of the files."""
     calls: dict[str, Call] = {}
-    about: dict[str, Any] = {"file_bytes": {}}
+    about: dict[str, Any] = {"file_bytes": {}, "float_layers": {}}
     for name, policy in POLICIES.items():
         images = random_images(blueprint(*policy), 32)
         model = integers_of(blueprint(*policy), images)
@@ -71,6 +75,12 @@ def calls_of(
         write(model, path, {})
         calls[name] = call_of(path, images[:1])
         about["file_bytes"][name] = path.stat().st_size
+        if name in MIXED:
+            form = OnnxRuntimeCpu().form(path)
+            mixed = folder / f"{name} mixed.onnx"
+            write(model, mixed, form)
+            calls[mixed.stem] = call_of(mixed, images[:1]) if form else calls[name]
+            about["float_layers"][name] = json.loads(form.get(FLOAT_LAYERS, "[]"))
         if name == "w8a8":
             plain = folder / "float32.onnx"
             write_float(model, plain)
@@ -134,7 +144,7 @@ def measured(calls: dict[str, Call], rounds: int) -> dict[str, Any]:
         for name, call in calls.items():
             times[name].append(turn(call))
     speedups = {}
-    for name in POLICIES:
+    for name in (name for name in calls if name != "float32"):
         pairs = [a / b for a, b in zip(times["float32"], times[name], strict=True)]
         low, middle, high = statistics.quantiles(pairs, n=4)
         speedups[name] = {"median": round(middle, 3), "quartiles": [round(low, 3), round(high, 3)]}

@@ -72,8 +72,11 @@ def _latency(latency: Mapping[str, Any]) -> Iterator[str]:
         f"**Exported files against float32.** ONNX Runtime {machine['onnxruntime']}, batch 1; "
         f"{_where(machine)}; {latency['rounds']} rounds in turns. How many times faster the file "
         "is than the same network in float32; [decision 2](decisions/0002-onnx-form.md) says why "
-        "narrow depthwise layers do not pay."
+        "narrow depthwise layers do not pay. *Mixed* is the file whose layers run in float32 where "
+        "that was measured to be faster ([decision 13](decisions/0013-float-layers.md)): the same "
+        f"as in integers but for {_formed(networks)}."
     )
+    yield _mark(networks)
     head = ["network", "million MACs", "float32", *policies]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     for name, network in networks.items():
@@ -81,6 +84,24 @@ def _latency(latency: Mapping[str, Any]) -> Iterator[str]:
         cells = [name, f"{network['macs'] / 1e6:.1f}", f"{network['ms']['float32']:.3f} ms", *times]
         lines.append("| " + " | ".join(cells) + " |")
     yield "\n".join(lines)
+
+
+def _formed(networks: Mapping[str, Any]) -> str:
+    """The networks of which a file has float layers."""
+    found = [name for name, one in networks.items() if any(one["float_layers"].values())]
+    return ", ".join(found) or "none"
+
+
+def _mark(networks: Mapping[str, Any]) -> str:
+    """Whether every network is at least as fast as in float32."""
+    slower = [
+        f"{name} {at} ({speed['median']:.2f}x)"
+        for name, one in networks.items()
+        for at, speed in one["speedup_over_float32"].items()
+        if f"{at} mixed" not in one["speedup_over_float32"] and speed["median"] < 1
+    ]
+    told = f"missed by {', '.join(slower)}" if slower else "met"
+    return f"**Mark.** No network slower than its float32 form: {told}."
 
 
 def with_block(page: str, text: str) -> str:

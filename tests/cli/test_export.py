@@ -9,10 +9,15 @@ import pytest
 
 from bitwright.cli.app import run
 from bitwright.export import reference
+from bitwright.export.float_layers import FLOAT_LAYERS, candidates
+from bitwright.export.runtime import load
+from bitwright.measure import float_layers
 from bitwright.measure.qemu import emulator
+from bitwright.space.joint import expand
 from bitwright.targets.base import make
 from bitwright.testing.c_networks import every_layer
 from bitwright.testing.integer_models import random_images, random_model
+from bitwright.testing.networks import blueprint_of
 
 
 @pytest.fixture
@@ -53,7 +58,7 @@ def test_a_study_folder_names_its_model(model, capsys, tmp_path) -> None:
 
 
 def test_other_targets_have_nothing_to_export(model, capsys, tmp_path) -> None:
-    asked = ["export", str(model), "--target", "onnxruntime-cpu", "--out", str(tmp_path / "x")]
+    asked = ["export", str(model), "--target", "npu:int8", "--out", str(tmp_path / "x")]
     assert run(asked) == 2
     assert "runs a study's model.onnx as it is" in capsys.readouterr().err
 
@@ -97,3 +102,23 @@ def test_without_the_tools_no_study_begins_to_train(program, monkeypatch) -> Non
     study = program.folder / program.study(target="cortex-m4")
     assert run(["search", str(study), "--out", str(program.folder / "out")]) == 2
     assert not list((program.folder / "out" / "trials").iterdir())
+
+
+def test_onnxruntime_gets_the_form_that_is_fastest_here(capsys, tmp_path, monkeypatch) -> None:
+    network = random_model(
+        expand(blueprint_of({"name": "stem", "width": 8})), np.random.default_rng(0)
+    )
+    make("onnxruntime-cpu").export(network, tmp_path / "model.onnx", {"study": "pets"})
+    asked = ["export", str(tmp_path), "--target", "onnxruntime-cpu", "--out", str(tmp_path / "x")]
+    for chosen in (candidates, lambda model: frozenset()):
+        monkeypatch.setattr(float_layers, "faster_in_float", chosen)
+        assert run([*asked, "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        shipped = tmp_path / "x" / "model.onnx"
+        assert told["costs"]["file_bytes"] == shipped.stat().st_size
+        assert told["costs"]["latency_ms"] > 0
+        about = load(shipped).metadata
+        assert about["study"] == "pets"
+        found = frozenset(json.loads(about.get(FLOAT_LAYERS, "[]")))
+        assert found == chosen(network)
+        asked[1] = str(shipped)  # a file that has a form is given another

@@ -27,6 +27,7 @@ LATENCY = {
         "small": {
             "macs": 1_250_000,
             "ms": {"float32": 0.1234},
+            "float_layers": {"w8a8": ["stem"], "w4a4": []},
             "speedup_over_float32": {"w8a8": SPREAD, "w4a4": {**SPREAD, "median": 1.756}},
         }
     },
@@ -46,6 +47,8 @@ def test_every_number_is_told(script):
         "| small | 1.2 | 0.123 ms | 0.50x | 1.76x |",
     ):
         assert row in text
+    assert "the same as in integers but for small." in text
+    assert "slower than its float32 form: missed by small w8a8 (0.50x)." in text
     assert "51.23 %" in text
     assert "+1.23 points (95 % interval -0.50 to +2.96)" in text
     assert "has not been run" not in text

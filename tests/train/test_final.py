@@ -9,7 +9,9 @@ import pytest
 
 from bitwright.config import TrainConfig
 from bitwright.export import reference
+from bitwright.export.float_layers import FLOAT_LAYERS, candidates
 from bitwright.export.runtime import load
+from bitwright.measure import float_layers
 from bitwright.quant.spec import Method
 from bitwright.records import Genome
 from bitwright.space.baseline import baseline
@@ -24,7 +26,12 @@ GENOME = Genome("a space", (("stem/width", 8),))
 
 
 def finish(
-    shop: Shop, folder: Path, *, budget: TrainConfig = BUDGET, stop_at: int | None = None
+    shop: Shop,
+    folder: Path,
+    *,
+    budget: TrainConfig = BUDGET,
+    stop_at: int | None = None,
+    timed: bool = False,
 ) -> tuple[Entry, list[int]]:
     """Trains a small network; returns the entry and the steps that were watched."""
     folder.mkdir(exist_ok=True)
@@ -37,7 +44,7 @@ def finish(
 
     weight, activation = Method.parse("lsq:4"), Method.parse("lsq:8", "activation")
     blueprint = baseline((1, 8, 8), 10, weight, activation)
-    finisher = Finisher(shop, budget, folder, seed=5, watch=watch)
+    finisher = Finisher(shop, budget, folder, seed=5, watch=watch, timed=timed)
     return finisher.finish("winner", blueprint, GENOME, folder / "model.onnx"), steps
 
 
@@ -142,3 +149,19 @@ def test_a_full_disk_leaves_no_half_checkpoint(shop: Shop, tmp_path: Path) -> No
     with pytest.raises(OSError, match="No space left"):
         finish(shop, tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_times_count_the_file_has_the_form_that_is_fastest(
+    shop: Shop, finished: tuple[Entry, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Float layers change what runs, not what it answers."""
+    monkeypatch.setattr(float_layers, "faster_in_float", candidates)
+    entry, path = finished
+    formed, _ = finish(shop, tmp_path, timed=True)
+    about = load(tmp_path / "model.onnx").metadata
+    assert json.loads(about[FLOAT_LAYERS]) == ["stem/0/conv"]
+    assert FLOAT_LAYERS not in load(path).metadata
+    assert about["test_accuracy"] == f"{formed.test_accuracy:.4f}"
+    assert formed.test_accuracy == entry.test_accuracy
+    proof = dict(formed.proof)
+    assert proof["differ_from_integer_reference"] == "0.000 %"

@@ -24,7 +24,8 @@ def export(
         typer.Option(
             "--target",
             metavar="NAME",
-            help="The processor: cortex-m4, cortex-m7, cortex-m33, cortex-m55, litert or openvino.",
+            help="The processor: cortex-m4, cortex-m7, cortex-m33, cortex-m55, litert, openvino "
+            "or onnxruntime-cpu.",
             autocompletion=TARGET_NAMES,
         ),
     ],

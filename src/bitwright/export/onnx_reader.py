@@ -76,13 +76,15 @@ class _Reader:
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self._constants = {item.name: item for item in graph.initializer}
+        self._ends = {
+            node.input[0]: node for node in graph.node if node.op_type == "QuantizeLinear"
+        }
         self._makers = {node.output[0]: node for node in graph.node}
         self._of = {
             kind: iter([node for node in graph.node if node.op_type == kind])
             for kind in ("Conv", "Gemm", "QuantizeLinear")
         }
-        reals = (node for node in graph.node if node.op_type == "DequantizeLinear")
-        self._image = next(node for node in reals if self._reads_image(node.input[0]))
+        self._image = self._grid_of_image(graph)
 
     def model(self, told: tuple[Outline, ...]) -> IntegerModel:
         graph = Graph(tuple(outline.node for outline in told))
@@ -96,7 +98,7 @@ class _Reader:
     def _layer(self, graph: Graph, outline: Outline, grids: list[Grid]) -> Layer:
         node = outline.node
         if node.op == "input":
-            return Layer(node, self._grid(self._image, _given(outline.output)))
+            return Layer(node, _grid_of(*self._image, _given(outline.output)))
         if node.op == "max_pool":
             return Layer(node, grids[0])
         parts: dict[str, Any] = {}
@@ -110,15 +112,36 @@ class _Reader:
             window = int(np.prod(graph.node(node.inputs[0]).shape[1:]))
         output = None
         if outline.output is not None:
-            output = self._grid(next(self._of["QuantizeLinear"]), outline.output)
+            numbers = self._steps(next(self._of["QuantizeLinear"]))
+            output = _grid_of(*numbers, outline.output)
         weights = parts.get("weights")
         rescales = rescales_of(node, grids, output, weights=weights, window=window)
         return Layer(node, output, rescales=rescales, **parts)
 
-    def _grid(self, operator: onnx.NodeProto, told: Codes) -> Grid:
-        """The grid of an activation, at the operator that takes it to codes or back."""
-        scale, zero_point = (self._value(name) for name in operator.input[1:])
-        return _grid_of(scale, zero_point, told)
+    def _grid_of_image(self, graph: onnx.GraphProto) -> tuple[Array, Array]:
+        """The image's scale and zero point: where its codes become real, or floats are centred."""
+        for node in graph.node:
+            if node.op_type == "DequantizeLinear" and self._reads_image(node.input[0]):
+                scale, zero_point = (self._value(name) for name in node.input[1:])
+                return scale, zero_point
+            if node.op_type == "QuantizeLinear" and node.input[1] in self._makers:
+                image = self._makers[self._makers[node.input[0]].input[0]]
+                product = self._makers[self._makers[node.input[1]].input[1]]
+                zero_point = self._makers[image.input[1]].input[0]
+                return self._value(product.input[1]), self._value(zero_point)
+        raise ValueError("nothing reads the image")
+
+    def _steps(self, operator: onnx.NodeProto) -> tuple[Array, Array]:
+        """Scale and zero point of the codes that an operator makes.
+
+        One that ends a float layer brings sums onto the codes' scale, divided by the sums' own.
+        """
+        scale, zero_point = operator.input[1:]
+        if scale in self._makers:
+            scale = self._makers[scale].input[0]
+        if zero_point in self._makers:
+            zero_point = self._makers[zero_point].input[0]
+        return self._value(scale), self._value(zero_point)
 
     def _kernel(self, graph: Graph, node: Node, told: Codes) -> dict[str, Any]:
         """Codes, their grid and the bias of a layer, without what the file has more of channels."""
@@ -126,6 +149,8 @@ class _Reader:
         weights, bias = (self._makers[name] for name in operator.input[1:])
         shape = graph.weight_shape(node)
         stored, *numbers = weights.input
+        if weights.op_type == "Cast":  # a float layer: the scale stands where its sums are divided
+            numbers = [self._makers[self._divisor(operator)].input[0]]
         codes = _cut(self._value(stored), shape, graph.node(node.inputs[0]).shape)
         scale, *zero = (_first(self._value(name), shape[0]) for name in numbers)
         taken_off = self._taken_off(stored)
@@ -137,6 +162,11 @@ class _Reader:
             grid = dataclasses.replace(grid, levels=self._levels(stored, codes, told))
         whole = _first(self._value(bias.input[0]), shape[0]).astype(np.int32)
         return {"codes": codes.astype(np.int8), "weights": grid, "bias": whole}
+
+    def _divisor(self, convolution: onnx.NodeProto) -> str:
+        """What the sums of a float layer are divided by: the product of the scales."""
+        ends = self._ends[convolution.output[0]]
+        return str(self._makers[ends.input[1]].input[1])
 
     def _taken_off(self, name: str) -> Array | None:
         """The zero points that were taken off the codes; None where none were."""

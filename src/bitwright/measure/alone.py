@@ -15,7 +15,8 @@ import numpy as np
 import onnx
 
 from bitwright.export.integer import Grid, IntegerModel, Layer
-from bitwright.export.onnx_file import Writer, model_of
+from bitwright.export.onnx_file import model_of
+from bitwright.export.onnx_writer import Writer
 from bitwright.export.reference import rescales_of
 from bitwright.export.widths import widths
 from bitwright.graph import Graph, Node, Shape

@@ -39,7 +39,12 @@ Floats = npt.NDArray[np.float64]
 ROUNDS = 16
 RUNS = 9  # in a row, of which the faster quarter counts
 REFERENCE, FIXED, FACTOR = "reference", "fixed", "factor"  # beside the kinds in the file
-WRITERS = ("export/onnx_file.py", "export/onnx_nodes.py", "export/widths.py", "measure/alone.py")
+WRITERS = (
+    "export/onnx_nodes.py",
+    "export/onnx_writer.py",
+    "export/widths.py",
+    "measure/alone.py",
+)
 
 
 class LatencyTable:

@@ -27,7 +27,7 @@ def finish(run: Run, space: JointSpace) -> None:
     baseline_due = run.config.baseline and _made(run, "baseline") is None
     if due or baseline_due:
         run = taught_final(run)
-    finisher = _finisher(run)
+    finisher = _finisher(run, space)
     if due:
         run.watcher.phase("final", f"trial {chosen.number}")
         _keep(run, "final", _final(run, finisher, space, chosen))
@@ -50,9 +50,10 @@ def _budget(run: Run) -> dict[str, Any]:
     return run.config.final.model_dump(mode="json")
 
 
-def _finisher(run: Run) -> "Finisher":
+def _finisher(run: Run, space: JointSpace) -> "Finisher":
     from bitwright.train.final import Finisher
 
+    bench = run.parts.bench(space, run.folder.path)
     return Finisher(
         run.parts.shop,
         run.config.final,
@@ -60,6 +61,7 @@ def _finisher(run: Run) -> "Finisher":
         derive(run.config.search.seed, 0, "final"),
         lambda p: run.watcher.progress(p.done, p.total, p.loss),
         run.pause_if_asked,
+        timed=run.parts.shop.times(bench.needs | run.parts.reward.needs),
     )
 
 

@@ -121,6 +121,15 @@ class Target(abc.ABC):
         """What `measure` gives of the file; nothing where it is timed and not needed."""
         return self.measure(path) if not self.timed or self.times(needs) else {}
 
+    def form(self, path: Path) -> dict[str, str]:
+        """What `export` is to be told, as metadata, so that an exported network is fastest here.
+
+        Found by timing forms of the file, so no run need repeat it: asked only of networks that a
+        study hands over, where somebody asks a time. By default nothing.
+        """
+        del path
+        return {}
+
     @property
     def leading(self) -> "Target":
         """Who judges accuracy where one must stand for several: itself, where it is alone."""

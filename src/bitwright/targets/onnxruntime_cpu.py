@@ -31,6 +31,7 @@ class OnnxRuntimeCpu(Target):
     """
 
     name = "onnxruntime-cpu"
+    ships = "{folder}/model.onnx, in the form that is fastest on this processor"
 
     def __init__(self, *, allow_unquantized: bool = False) -> None:
         self._allow_unquantized = allow_unquantized
@@ -59,6 +60,28 @@ class OnnxRuntimeCpu(Target):
         from bitwright.export.onnx_file import write
 
         write(model, path, metadata)
+
+    def form(self, path: Path) -> dict[str, str]:
+        """Which layers run in float32 here: those that make the network faster by it."""
+        from bitwright.export.float_layers import FLOAT_LAYERS, told
+        from bitwright.export.onnx_reader import read
+        from bitwright.measure.float_layers import faster_in_float
+
+        found = faster_in_float(read(path))
+        return {FLOAT_LAYERS: told(found)} if found else {}
+
+    def ship(self, path: Path, folder: Path) -> dict[str, float]:
+        """Writes the file anew, in the form that is fastest on this processor; what it costs."""
+        from bitwright.export.float_layers import FLOAT_LAYERS
+        from bitwright.export.onnx_file import write
+        from bitwright.export.onnx_reader import metadata, read
+
+        about = {key: text for key, text in (metadata(path) or {}).items() if key != FLOAT_LAYERS}
+        model, form = read(path), self.form(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        shipped = folder / "model.onnx"
+        write(model, shipped, about | form)
+        return {name: found.value for name, found in self.measure(shipped).items()}
 
     def measure(self, path: Path) -> dict[str, Measurement]:
         """latency_ms (batch 1, one thread) and file_bytes, of any ONNX file with one input."""

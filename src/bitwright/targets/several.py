@@ -71,6 +71,10 @@ class Several(Target):
         for target in reversed(self._targets.values()):
             target.export(model, path, metadata)
 
+    def form(self, path: Path) -> dict[str, str]:
+        """What the first one's export is to be told."""
+        return self.leading.form(path)
+
     def load(self, path: Path, *, threads: int = 1) -> Runner:
         """The file as the first of them runs it."""
         return self.leading.load(path, threads=threads)

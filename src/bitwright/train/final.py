@@ -34,7 +34,8 @@ MAY_DIFFER = 0.001  # of the answers, between the trained network and the export
 class Finisher:
     """Makes final networks: the winner's, and the baseline's under the same budget.
 
-    `rest` is called when an epoch's checkpoint is written: it may raise, to go on another time.
+    Where they are `timed`, files have the form that is fastest here. `rest` is called when an
+    epoch's checkpoint is written: it may raise, to go on another time.
     """
 
     shop: Shop
@@ -43,6 +44,7 @@ class Finisher:
     seed: int
     watch: Callable[[Progress], None]
     rest: Callable[[], None] = lambda: None
+    timed: bool = False
 
     def finish(
         self,
@@ -91,10 +93,13 @@ class Finisher:
         return entry
 
     def _tested(self, net: QuantNet, path: Path, entry: Entry, test: Part) -> Entry:
-        """Exports the file, tests it, and exports it again with what it now knows of itself."""
+        """Exports the file in its form, tests it, and exports it again with what that told."""
         about = {"genome": json.dumps(entry.genome.as_dict())}
         about |= describe(Blueprint((), 0, entry.units, entry.policy))
         self.shop.export(net, path, about)
+        if self.timed:
+            about |= self.shop.target.form(path)
+            self.shop.export(net, path, about)
         held_out, tested = (self.shop.score_of_file(path, p) for p in (self.shop.held, test))
         about |= {"held_out_accuracy": f"{held_out:.4f}", "test_accuracy": f"{tested:.4f}"}
         self.shop.export(net, path, about)

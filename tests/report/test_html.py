@@ -211,6 +211,15 @@ def test_the_cost_axis_is_logarithmic_only_over_a_decade(view):
     assert kinds["tradeoff-latency-ms"] == "linear"
 
 
+def test_a_front_of_one_trial_is_a_ring_around_it(view):
+    best = max(view.outcomes, key=lambda outcome: outcome.metric("accuracy") or 0.0)
+    (plot, *_) = tradeoff.tradeoffs(dataclasses.replace(view, outcomes=(best,)))
+    ring = next(trace for trace in plot.data if trace["name"] == "Pareto front")
+    assert ring["mode"] == "markers" and len(ring["x"]) == 1
+    (plot, *_) = tradeoff.tradeoffs(view)
+    assert next(t for t in plot.data if t["name"] == "Pareto front")["mode"] == "lines"
+
+
 def test_the_front_line_rises_and_no_trial_lies_above_it(view):
     plot = tradeoff.tradeoffs(view)[0]
     line = next(trace for trace in plot.data if trace["name"] == "Pareto front")

@@ -110,16 +110,17 @@ def scatter(name: str, outcomes: Sequence[Outcome], cost: Metric, marker: dict[s
 def front_line(
     outcomes: Sequence[Outcome], cost: Metric, name: str = "Pareto front", colour: str = GREEN
 ) -> Trace:
-    """The steps of the trials that no other beats in both."""
+    """The steps of the trials that no other beats in both; a ring around it where it is one."""
     points = _points(outcomes, cost)
     best = sorted(points[index] for index in front(points, ("min", "max")))
     return {
         "type": "scatter",
-        "mode": "lines",
+        "mode": "lines" if len(best) > 1 else "markers",
         "name": name,
         "x": [x for x, _ in best],
         "y": [y for _, y in best],
         "line": {"shape": "hv", "color": colour, "width": 2},
+        "marker": {"symbol": "circle-open", "size": 15, "color": colour, "line": {"width": 2}},
         "hoverinfo": "skip",
     }
 

@@ -121,8 +121,7 @@ bench-precision: setup ## Time training steps in bfloat16 against float32: two m
 bench-latency: setup ## Time exported files against float32: a minute on one core
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/latency.py
 
-bench-runtimes: setup ## Networks in ONNX Runtime, OpenVINO and LiteRT, in turns: three minutes on one core
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[litert,openvino]'
+bench-runtimes: setup ## Networks in ONNX Runtime, OpenVINO and LiteRT, in turns: five minutes on one core
 	$(BIN)/bitwright data fetch fashion-mnist cifar10
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/runtimes.py
 	$(BIN)/python docs/results_runtimes.py

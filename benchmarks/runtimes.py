@@ -7,7 +7,8 @@ With the extras `openvino` and `litert`. Batch 1, one thread. All take turns wit
 is the median over rounds of times within one round, above 1 where a runtime is faster than ONNX
 Runtime. Speed is taken of networks with random weights fitted to random images. `different` counts
 the images that a network in a runtime classifies otherwise than the exact integer reference: of
-random images there, of all test images with the trained networks of `benchmarks/final.py`.
+random images there; of all test images with the trained networks of `benchmarks/final.py`; of all
+images there are with those of `studies/fixed-ranges.yaml`, which is searched anew.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import numpy.typing as npt
 from latency import NETWORKS, POLICIES, Call, integers_of, random_images, turn
 from machine import machine
 
+from bitwright.config import StudyConfig
 from bitwright.export import reference
 from bitwright.export.integer import IntegerModel
 from bitwright.export.names import INPUT
@@ -31,6 +33,7 @@ from bitwright.export.onnx_reader import read
 from bitwright.export.openvino_ir import build as openvino_graph
 from bitwright.export.runtime import open_session
 from bitwright.export.tflite import build as tflite_file
+from bitwright.study.session import run
 from bitwright.targets.base import make
 from bitwright.targets.litert import Running
 from bitwright.targets.openvino_cpu import request_for
@@ -41,7 +44,8 @@ RESULT = RESULTS / "runtimes.json"
 IMAGES = 200
 NAMES = ("resnet8", "ds-cnn small", "mobilenet x 0.25", "digits", "squeeze-excite")
 TRAINED = {"final-cifar10": "cifar10", "final-fashion": "fashion-mnist"}  # file: data
-BASE = "onnxruntime-cpu"
+FIXED = Path(__file__).parent / "studies" / "fixed-ranges.yaml"
+BASE, OTHERS = "onnxruntime-cpu", ("openvino", "litert")
 PACKAGES = ("onnxruntime", "openvino", "ai-edge-litert")
 
 
@@ -81,10 +85,17 @@ def measured(path: Path, images: npt.NDArray[np.uint8], rounds: int) -> dict[str
             "tflite": len(tflite_file(model, {})),
         },
         "images": len(images),
-        "different": {
-            target: int((make(target).load(path).logits(images).argmax(1) != wanted).sum())
-            for target in calls
-        },
+        "different": different(path, images, wanted),
+    }
+
+
+def different(
+    path: Path, images: npt.NDArray[np.uint8], wanted: npt.NDArray[np.intp]
+) -> dict[str, int]:
+    """How many images a file classifies otherwise than wanted, by runtime."""
+    return {
+        target: int((make(target).load(path).logits(images).argmax(1) != wanted).sum())
+        for target in (BASE, *OTHERS)
     }
 
 
@@ -96,6 +107,21 @@ def fitted(name: str, policy: str, rounds: int) -> dict[str, Any]:
         path = Path(folder) / "model.onnx"
         write(integers_of(blueprint, images[:32]), path, {})
         return measured(path, images, rounds)
+
+
+def on_fixed_ranges() -> dict[str, Any]:
+    """Trained networks with fixed ranges of several widths, on every image that there is."""
+    data = load_data("digits")
+    images = np.concatenate([data.train.images, data.test.images])
+    counts = dict.fromkeys((BASE, *OTHERS), 0)
+    with tempfile.TemporaryDirectory() as folder:
+        run(StudyConfig.read(FIXED), Path(folder))
+        paths = sorted(Path(folder).rglob("*.onnx"))
+        for path in paths:
+            wanted = reference.run(read(path), images).argmax(1)
+            for target, count in different(path, images, wanted).items():
+                counts[target] += count
+    return {"networks": len(paths), "images": len(images), "different": counts}
 
 
 def main() -> None:
@@ -113,6 +139,8 @@ def main() -> None:
         images = load_data(data).test.images
         trained[name] = measured(RESULTS / f"{name}.onnx", images, options.rounds) | {"data": data}
         print(name, json.dumps(trained[name]), flush=True)
+    fixed = on_fixed_ranges()
+    print("fixed ranges", json.dumps(fixed), flush=True)
     result = {
         "command": "python benchmarks/runtimes.py",
         "machine": machine() | {"threads": "1"} | {name: version(name) for name in PACKAGES},
@@ -120,6 +148,7 @@ def main() -> None:
         "rounds": options.rounds,
         "networks": networks,
         "trained": trained,
+        "fixed_ranges": fixed,
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
 

@@ -18,6 +18,12 @@ def test_every_runtime_answers_for_every_network(script, result):
         assert set(one["faster"]) == set(script.OTHERS)
 
 
+def test_fixed_ranges_are_told_for_every_runtime(script, result):
+    fixed = result["fixed_ranges"]
+    assert set(fixed["different"]) == {script.BASE, *script.OTHERS}
+    assert fixed["different"]["litert"] <= PARITY * fixed["networks"] * fixed["images"]
+
+
 def test_trained_networks_predict_as_their_integers(result):
     for name, one in result["trained"].items():
         assert one["images"] == 10_000

@@ -26,13 +26,18 @@ ACTIVATIONS = ("lsq:8:tensor", "power_of_two:8:tensor", "apot:4:tensor", "affine
 
 
 def assert_exact(model: IntegerModel, images: np.ndarray) -> None:
+    built = assert_codes_exact(model, images)
+    assert np.array_equal(built.predict(images), reference.run(model, images).argmax(1))
+
+
+def assert_codes_exact(model: IntegerModel, images: np.ndarray) -> HostModel:
     built = HostModel(model)
     expected = reference.trace(model, images)
     for at, image in enumerate(images):
         found = built.trace(image)
         for name, codes in expected.items():
             assert np.array_equal(found[name], codes[at]), f"image {at}, layer '{name}'"
-    assert np.array_equal(built.predict(images), reference.run(model, images).argmax(1))
+    return built
 
 
 @pytest.mark.parametrize("weight", WEIGHTS)
@@ -108,14 +113,67 @@ def one_linear(inputs: int, rescale: Rescale, *, zero: int = 3, high: int = 255)
     return IntegerModel(graph, (source, Layer(graph.output, output, codes, grid, bias, (rescale,))))
 
 
-@pytest.mark.parametrize("shift", [0, 1, 2, 3, 4, 8, 16, 30, 31, 32, 33, 34, 36, 40, 50, 62])
-@pytest.mark.parametrize("multiplier", [1, 2**30, 2**31 - 1, 3 * 2**20])
+def one_conv(
+    channels: int, rescale: Rescale, *, depthwise: bool = False, kernel: int = 1
+) -> IntegerModel:
+    """Sums that are their input's pixel times weights in the window's middle, rescaled."""
+    build = GraphBuilder((channels, 3, 5), PIXELS)
+    build.conv(
+        "conv",
+        "input",
+        unit="u",
+        width=3,
+        kernel=kernel,
+        depthwise=depthwise,
+        weight=Method.parse("lsq:8:tensor"),
+        activation=Method.parse("lsq:8:tensor", "activation"),
+    )
+    graph = build.finish()
+    grid = Grid(np.float32(1), np.int32(0), 8, -128, 127)
+    codes = np.zeros((3, 1 if depthwise else channels, kernel, kernel), np.int8)
+    codes[:, 0, kernel // 2, kernel // 2] = [127, 1, -128]
+    output = Grid(np.float32(1), np.int32(3), 8, 0, 255)
+    source = Layer(graph.input, dataclasses.replace(grid, low=0, high=255))
+    bias = np.array([-5, 0, 7], np.int32)
+    return IntegerModel(graph, (source, Layer(graph.output, output, codes, grid, bias, (rescale,))))
+
+
+SHIFTS = [0, 1, 2, 3, 4, 8, 16, 30, 31, 32, 33, 34, 36, 40, 43, 44, 45, 50, 62]
+MULTIPLIERS = [1, 2**30, 2**31 - 1, 3 * 2**20, 1_518_500_249]
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+@pytest.mark.parametrize("multiplier", MULTIPLIERS)
 def test_every_shift_rounds_exactly(shift: int, multiplier: int) -> None:
     model = one_linear(2, Rescale(np.int64(multiplier), np.int64(shift)))
     pixels = [[0, 0], [0, 1], [1, 0], [2, 0], [3, 1], [6, 0], [128, 0], [129, 7], [255, 255]]
     images = np.array(pixels, np.uint8).reshape(-1, 2, 1, 1)
     expected = reference.trace(model, images)["head"].astype(int) - 3
     assert np.array_equal(HostModel(model).logits(images), expected)
+
+
+@pytest.mark.parametrize(("kernel", "depthwise"), [(1, False), (3, True), (5, True)])
+@pytest.mark.parametrize("shift", SHIFTS[::2])
+@pytest.mark.parametrize("multiplier", MULTIPLIERS[1::2])
+def test_convolutions_round_exactly_at_every_shift(
+    shift: int, multiplier: int, kernel: int, depthwise: bool
+) -> None:
+    rescale = Rescale(np.int64(multiplier), np.int64(shift))
+    model = one_conv(3, rescale, depthwise=depthwise, kernel=kernel)
+    rng = np.random.default_rng(shift)
+    images = np.concatenate(
+        [rng.integers(0, high, (2, 3, 3, 5), np.uint8) for high in (3, 20, 255)]
+    )
+    assert_codes_exact(model, images)
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_halves_of_convolutions_go_to_the_even_code(depthwise: bool) -> None:
+    model = one_conv(3, Rescale(np.int64(2**30), np.int64(31)), depthwise=depthwise)
+    images = np.arange(45, dtype=np.uint8).reshape(1, 3, 3, 5)
+    found = HostModel(model).trace(images[0])["conv"][1].reshape(-1)
+    pixels = images[0, 1 if depthwise else 0].reshape(-1)
+    assert found.tolist() == [3 + round(int(pixel) / 2) for pixel in pixels]
 
 
 def test_halves_go_to_the_even_code() -> None:

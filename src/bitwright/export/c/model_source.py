@@ -22,7 +22,6 @@ LARGEST_SIDE = 2**16 - 1  # of a map, in any direction, as the kernels count
 LARGEST_KERNEL = 255
 LOGIT_BITS = 30  # of the factors that bring logits with steps of their own onto one step
 WORDS = "__attribute__((aligned(4)))"
-IN_WORDS = ("w8", "w4", "w2", "w1")  # forms that linear kernels multiply as they are stored
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -116,17 +115,15 @@ class _Writer:
             **{"kernel": node.kernel, "stride": node.stride},
             "zero_point": self._zero(node.inputs[0]),
         }
-        name = ("depthwise", "depthwise") if depthwise else ("conv", "convolve")
+        name = ("depthwise", _depthwise(node)) if depthwise else ("conv", "convolve")
         return self._call("conv", at, fields, name, "{0}, {1}, {2}")
 
     def _linear(self, at: int, layer: Layer) -> str:
         shape = self._shape(layer.node.inputs[0])
         outputs, inputs = layer.kernel.codes.shape
         stored = stored_weights(layer, shape)
-        direct = stored.form in IN_WORDS
         fields: dict[str, object] = {
             "weights": self._weights(at, stored),
-            "decode": "NULL" if direct else self._decoder(stored),
             "bias": self._bias(at, layer),
         }
         if layer.output is not None:
@@ -134,7 +131,9 @@ class _Writer:
         elif layer is not self._model.layers[-1]:
             grid_of(layer)  # says what is wrong
         fields |= {"inputs": inputs, "outputs": outputs}
-        name = ("linear", f"linear_{stored.form if direct else 'decoded'}")
+        if stored.form == "table":
+            self._decoder(stored)
+        name = ("linear", f"linear_{stored.form}")
         return self._call("linear", at, fields, name, "{0}, {1}, {2}")
 
     def _add(self, at: int, layer: Layer) -> str:
@@ -391,6 +390,13 @@ extern void (*model_observer)(int layer, const void *values);
 
 #endif
 """
+
+
+def _depthwise(node: Node) -> str:
+    """The kernel of a depthwise convolution."""
+    if node.kernel == 3 and node.stride <= 2:
+        return "depthwise_3x3" if node.stride == 1 else "depthwise_3x3_half"
+    return "depthwise_any"
 
 
 def stored_weights(layer: Layer, shape: tuple[int, ...]) -> StoredWeights:

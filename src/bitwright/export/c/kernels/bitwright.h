@@ -66,7 +66,6 @@ typedef struct {
 
 typedef struct {
     bw_weights weights;
-    bw_decoder *decode; /* of bw_linear_decoded */
     const int32_t *bias;
     bw_rescale rescale;
     uint32_t inputs, outputs;
@@ -99,15 +98,18 @@ typedef struct {
 
 /* `scratch` is aligned to 4 bytes. */
 void bw_convolve(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
-void bw_depthwise(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
+
+/* Depthwise convolutions: of 3 x 3 with stride 1, with stride 2, and any others. */
+void bw_depthwise_3x3(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
+void bw_depthwise_3x3_half(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
+void bw_depthwise_any(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch);
 
 /* Fully connected layers: to codes (uint8_t), or raw sums (int32_t) where the layer has no
- * multiplier. The suffix is the width of the weights' fields; `decoded` takes every decoder. */
-void bw_linear_w8(const bw_linear *layer, const uint8_t *in, void *out, void *scratch);
-void bw_linear_w4(const bw_linear *layer, const uint8_t *in, void *out, void *scratch);
-void bw_linear_w2(const bw_linear *layer, const uint8_t *in, void *out, void *scratch);
-void bw_linear_w1(const bw_linear *layer, const uint8_t *in, void *out, void *scratch);
-void bw_linear_decoded(const bw_linear *layer, const uint8_t *in, void *out, void *scratch);
+ * multiplier. The suffix is the width of the weights' fields, or says that they have a table. */
+typedef void bw_connect(const bw_linear *layer, const uint8_t *in, void *out, void *scratch);
+
+bw_connect bw_linear_w8, bw_linear_w7, bw_linear_w6, bw_linear_w5, bw_linear_w4, bw_linear_w3,
+    bw_linear_w2, bw_linear_w1, bw_linear_table;
 
 void bw_sum(const bw_add *layer, const uint8_t *a, const uint8_t *b, uint8_t *out);
 void bw_product(const bw_multiply *layer, const uint8_t *in, const uint8_t *gate, uint8_t *out);

@@ -8,7 +8,7 @@
  * yet. For any shift, ties to even. */
 uint32_t bw_careful_code(int32_t sum, int32_t multiplier, int32_t shift, int32_t zero_point);
 
-/* What is still to do to `count` codes on 8 bits: cuts them at the highest, moves them to levels. */
+/* What is still to do to `count` codes on 8 bits: at most the highest, and on levels. */
 void bw_finish(const bw_rescale *to, uint8_t *codes, uint32_t count);
 
 /* What a channel's weights and bias are moved left by, so that all sums are shifted by BW_LIFTED at

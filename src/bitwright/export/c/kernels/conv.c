@@ -6,8 +6,9 @@
 #define ROW_BYTES 16 /* of a row at hand, beside its weights */
 
 /* What the layer works with. A row at hand is its bias twice, its weights, its multiplier (below 0
- * where codes need care) and its shift, without gaps. Inputs come in runs of whole words: the rows of a pixel's window, or the
- * whole window, copied, where it leaves the map, is of few channels, or of a group. */
+ * where codes need care) and its shift, without gaps. Inputs come in runs of whole words: the rows
+ * of a pixel's window where they lie, or the whole window, copied, where it leaves the map, or rows
+ * fill no words, or belong to groups. */
 typedef struct {
     const bw_conv *layer;
     const uint8_t *in;
@@ -154,7 +155,7 @@ BW_INLINE void sources(
     uint8_t *window = work->windows;
     from[0] = source(work, y, x, channel, window);
     if (x + PIXELS <= width && from[0].at != window &&
-        x * layer->stride + (PIXELS - 1U) * layer->stride < work->inner_width + layer->kernel / 2U) {
+        (x + PIXELS - 1) * layer->stride < work->inner_width + layer->kernel / 2U) {
         for (at = 1; at < PIXELS; at++) {
             from[at].at = from[at - 1].at + step;
             from[at].skip = from[0].skip;

@@ -48,24 +48,16 @@ static void decode_rest(const bw_weights *weights, uint32_t row, uint32_t whole,
 BW_INLINE void decode_words(const bw_weights *weights, uint32_t row, uint32_t count, uint32_t lift,
     int16_t *to, const uint32_t bits)
 {
-    const uint32_t each = 32 / bits, groups = count / each;
-    const uint32_t mask = (1U << bits) - 1U, masks = mask << 16 | mask;
+    const uint32_t each = 32 / bits, groups = count / each, masks = bw_masks(bits);
     const scale_of by = scale(weights, row, lift);
     const uint8_t *at = weights->fields + 4 * groups * row, *const end = at + 4 * groups;
-    for (; at < end; at += 4) {
-        uint32_t word = bw_load(at), pair;
-        for (pair = 0; pair < each / 2; pair++, to += 2, word >>= bits) {
-            bw_store(to, numbers(word & masks, by));
-        }
+    for (; at < end; at += 4, to += each) {
+        const uint32_t word = bw_load(at);
+#define STORE(q) bw_store(to + 2 * (q), numbers(bw_pair(word, q, masks, bits), by))
+        BW_FOR_PAIRS(bits, STORE);
+#undef STORE
     }
     decode_rest(weights, row, groups * each, count, lift, to - groups * each);
-}
-
-/* Field `at` of eight that take `bits` bytes; `first` and `last` hold the first and last four. */
-BW_INLINE uint32_t field_of(uint32_t first, uint32_t last, uint32_t at, const uint32_t bits)
-{
-    const uint32_t bit = at * bits, mask = (1U << bits) - 1U;
-    return (bit + bits <= 32 ? first >> bit : last >> (bit + 32 - 8 * bits)) & mask;
 }
 
 /* Groups of eight fields, for widths that fill no word. */
@@ -76,19 +68,11 @@ BW_INLINE void decode_eights(const bw_weights *weights, uint32_t row, uint32_t c
     const scale_of by = scale(weights, row, lift);
     const uint8_t *at = weights->fields + bits * groups * row, *const end = at + bits * groups;
     for (; at < end; at += bits, to += 8) {
-        uint32_t first, last = 0;
-        if (bits < 4) {
-            first = at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16;
-        } else {
-            first = bw_load(at);
-            last = bw_load(at + bits - 4);
-        }
-#define FIELD(i) field_of(first, last, i, bits)
-        bw_store(to, numbers(FIELD(0) | FIELD(2) << 16, by));
-        bw_store(to + 2, numbers(FIELD(1) | FIELD(3) << 16, by));
-        bw_store(to + 4, numbers(FIELD(4) | FIELD(6) << 16, by));
-        bw_store(to + 6, numbers(FIELD(5) | FIELD(7) << 16, by));
-#undef FIELD
+        const bw_eight eight = bw_load_eight(at, bits);
+        bw_store(to, numbers(bw_pair_of(eight, 0, bits), by));
+        bw_store(to + 2, numbers(bw_pair_of(eight, 1, bits), by));
+        bw_store(to + 4, numbers(bw_pair_of(eight, 4, bits), by));
+        bw_store(to + 6, numbers(bw_pair_of(eight, 5, bits), by));
     }
     decode_rest(weights, row, 8 * groups, count, lift, to - 8 * groups);
 }

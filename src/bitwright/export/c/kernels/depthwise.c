@@ -99,8 +99,8 @@ BW_APART void put(const channel_of *to, int32_t sum, uint8_t *out)
     }
 }
 
-/* The four windows of 3 x 3 in six columns, or, where the stride is 2, the first and the third. Rows
- * lie `pitch` numbers apart; `weights` are three times both pairs of neighbours. */
+/* The four windows of 3 x 3 in six columns; the first and the third where the stride is 2. Rows lie
+ * `pitch` numbers apart; `weights` are three times both pairs of neighbours. */
 BW_INLINE bw_sums multiply_3x3(const int16_t *x, uint32_t pitch, const int16_t *weights,
     int32_t bias, const uint32_t stride)
 {
@@ -175,9 +175,9 @@ BW_APART void put_some(
     }
 }
 
-/* A channel's rows of the output where windows are 3 x 3; so many pixels follow these rows. Where no
- * code needs care, whole blocks are written: their last pixels may be of rows that follow, and are
- * written again then. */
+/* A channel's rows of the output where windows are 3 x 3; so many pixels follow these rows. Whole
+ * blocks are written where no code needs care: their last pixels may be of rows that follow, and
+ * are written again then. */
 BW_INLINE void convolve_3x3(const work_of *work, const channel_of *to, uint8_t *out,
     uint32_t rows, uint32_t following, const uint32_t stride)
 {
@@ -211,25 +211,26 @@ BW_INLINE void convolve_3x3(const work_of *work, const channel_of *to, uint8_t *
     }
 }
 
-BW_APART void convolve_3x3_1(const work_of *work, const channel_of *to, uint8_t *out,
+static void convolve_3x3_full(const work_of *work, const channel_of *to, uint8_t *out,
     uint32_t rows, uint32_t following)
 {
     convolve_3x3(work, to, out, rows, following, 1);
 }
 
-BW_APART void convolve_3x3_2(const work_of *work, const channel_of *to, uint8_t *out,
+static void convolve_3x3_half(const work_of *work, const channel_of *to, uint8_t *out,
     uint32_t rows, uint32_t following)
 {
     convolve_3x3(work, to, out, rows, following, 2);
 }
 
 /* A channel's rows of the output, whatever its windows are. */
-BW_APART void convolve_any(
-    const work_of *work, const channel_of *to, uint8_t *out, uint32_t rows)
+static void convolve_any(const work_of *work, const channel_of *to, uint8_t *out,
+    uint32_t rows, uint32_t following)
 {
     const uint32_t kernel = work->layer->kernel, stride = work->layer->stride;
     const uint32_t pitch = work->pitch, pairs = work->weight_pitch / 2;
     const int16_t *row = to->plane;
+    (void)following;
     for (; rows; rows--, row += stride * pitch) {
         const int16_t *x = row;
         uint32_t left = work->layer->out_width;
@@ -247,9 +248,11 @@ BW_APART void convolve_any(
     }
 }
 
-/* A channel's rows of the output; so many pixels follow them. */
-static void convolve_channel(
-    const work_of *work, uint32_t channel, uint8_t *out, uint32_t rows, uint32_t following)
+/* What makes a channel's rows of the output; so many pixels follow them. */
+typedef void convolve_of(const work_of *work, const channel_of *to, uint8_t *out, uint32_t rows,
+    uint32_t following);
+
+static channel_of channel_at(const work_of *work, uint32_t channel)
 {
     const bw_conv *layer = work->layer;
     const bw_lift lift = bw_lift_of(&layer->rescale, channel);
@@ -262,20 +265,16 @@ static void convolve_channel(
     to.zero_point = layer->rescale.zero_point;
     to.apart = layer->channels;
     decode_channel(work, channel, lift.by);
-    if (layer->kernel != 3 || layer->stride > 2) {
-        convolve_any(work, &to, out, rows);
-    } else if (layer->stride == 1) {
-        convolve_3x3_1(work, &to, out, rows, following);
-    } else {
-        convolve_3x3_2(work, &to, out, rows, following);
-    }
+    return to;
 }
 
-void bw_depthwise(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch)
+BW_APART void convolve(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch,
+    convolve_of *rows_of_channel)
 {
     const uint32_t kernel = layer->kernel, stride = layer->stride, channels = layer->channels;
     const uint32_t even = (kernel + 1) / 2 * 2, row = (uint32_t)layer->out_width * channels;
     uint32_t y, rows, following, channel;
+    channel_of to;
     work_of work;
     work.layer = layer;
     work.pitch = (layer->out_width * stride + 3U) / 4 * 4 + even;
@@ -291,8 +290,24 @@ void bw_depthwise(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *s
             if (channel % 4 == 0) {
                 fill_planes(&work, in + channel, (int32_t)(y * stride) - (int32_t)kernel / 2);
             }
-            convolve_channel(&work, channel, out + y * row + channel, rows, following);
+            to = channel_at(&work, channel);
+            rows_of_channel(&work, &to, out + y * row + channel, rows, following);
         }
     }
     bw_finish(&layer->rescale, out, layer->out_height * row);
+}
+
+void bw_depthwise_3x3(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch)
+{
+    convolve(layer, in, out, scratch, convolve_3x3_full);
+}
+
+void bw_depthwise_3x3_half(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch)
+{
+    convolve(layer, in, out, scratch, convolve_3x3_half);
+}
+
+void bw_depthwise_any(const bw_conv *layer, const uint8_t *in, uint8_t *out, void *scratch)
+{
+    convolve(layer, in, out, scratch, convolve_any);
 }

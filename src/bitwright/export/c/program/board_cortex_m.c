@@ -45,7 +45,7 @@ static void board_fault(void)
 void board_reset(void)
 {
     const uint32_t *from = board_data_from;
-    uint32_t *to;
+    volatile uint32_t *to; /* volatile: no library does it, there is none yet */
     for (to = board_data_begin; to < board_data_end; to++) {
         *to = *from++;
     }

@@ -34,7 +34,7 @@ from bitwright.tasks.data.load import load
 
 RESULT = Path(__file__).parent / "results" / "mcu.json"
 CORE = CORES["cortex-m4"]
-BITS = ((8, 8), (4, 8), (4, 4), (2, 4), (2, 2))  # weights, activations
+BITS = ((8, 8), (5, 8), (4, 8), (3, 8), (4, 4), (2, 4), (2, 2))  # weights, activations
 FITTED = 32  # images that norms and steps are fitted to
 AT_ONCE = 50  # images of a traced run: their layers' outputs are kept in memory
 Images = npt.NDArray[np.uint8]
@@ -59,7 +59,7 @@ def measured(model: IntegerModel, images: Images, emulated: int) -> dict[str, An
     sizes = emulator.sizes(model, CORE)
     assert run.layers is not None  # it was observed
     with tempfile.TemporaryDirectory() as folder:
-        foretold = Table(CORE, path=Path(folder) / "table.json").instructions(model)
+        foretold = Table(CORE, path=Path(folder) / "table.json").instructions(model.graph)
     again = int(emulator.run(model, CORE, images[:1]).instructions[0])
     return {
         "instructions": whole,

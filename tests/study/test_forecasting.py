@@ -106,7 +106,7 @@ def test_limits_that_no_candidate_keeps_are_told_before_hours_are_spent(tmp_path
 def test_what_is_foretold_is_told_where_somebody_asks_for_it(tmp_path, config):
     timed = {"accuracy": {"weight": 1}, "latency_ms": {"weight": 0.1, "reference": 0.1}}
     screened = config(search__screen={"by": "predictor"}, reward={"metrics": timed})
-    said = "latency_ms: foretold before training from the times of single layers"
+    said = "latency_ms: foretold before training, from single layers"
     for study, told in (
         (config(limits={"latency_ms": 1000.0}), True),
         (screened, True),

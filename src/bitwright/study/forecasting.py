@@ -345,8 +345,8 @@ def _notes(found: Parts, sample: _Sample) -> Iterator[str]:
     foretold = _foretold(found, sample)
     if foretold:
         yield (
-            f"{', '.join(foretold)}: foretold before training from the times of single layers. "
-            "Each kind that this machine has not timed yet takes some 0.1 s, once."
+            f"{', '.join(foretold)}: foretold before training, from single layers. Each kind that "
+            "is new to this machine takes up to a second, once."
         )
     if config.search.minutes is not None:
         yield f"search.minutes ends the search after {config.search.minutes:g} minutes."

@@ -6,7 +6,8 @@ flash and RAM by the program linked for the processor.
 """
 
 import abc
-from collections.abc import Mapping
+import functools
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,19 @@ import numpy.typing as npt
 
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
-from bitwright.targets.base import Runner, Target, check_images, integer_refusal
+from bitwright.targets.base import Foretold, Runner, Target, check_images, integer_refusal
 
 if TYPE_CHECKING:
     from bitwright.export.c.cores import Core
     from bitwright.export.c.host import HostModel
     from bitwright.export.integer import IntegerModel
+    from bitwright.graph import Graph
+    from bitwright.measure.qemu.table import Table
 
 KHZ_PER_MHZ = 1000
+MARGIN, SIZE_MARGIN = 0.05, 0.01  # of what is foretold; docs/targets.md says how far off it is
+BY_LAYERS = frozenset({"instructions", "latency_ms"})
+BY_LINKING = frozenset({"flash_bytes", "ram_bytes"})
 TEST_IMAGES = 2  # of random pixels, that an exported folder proves itself on
 
 
@@ -84,6 +90,26 @@ class CortexM(Target, abc.ABC):
             **{name: Measurement(value, context=context) for name, value in found.items()},
         }
 
+    def foretold(self, graph: "Graph", needs: Collection[str]) -> dict[str, Foretold]:
+        """Instructions as the sum over layers, latency of as many cycles, flash and RAM.
+
+        Each kind of layer is run alone once, and kept; nothing where the tools are missing.
+        """
+        found: dict[str, Foretold] = {}
+        if not set(needs) & (BY_LAYERS | BY_LINKING) or self.missing():
+            return found
+        core, table = self._core(), _table(self.name)
+        if set(needs) & BY_LAYERS:
+            instructions = float(table.instructions(graph))
+            latency = instructions / (core.clock_mhz * KHZ_PER_MHZ)
+            found["instructions"] = Foretold(instructions, MARGIN)
+            found["latency_ms"] = Foretold(latency, MARGIN)
+        if set(needs) & BY_LINKING:
+            sizes = table.sizes(graph)
+            found["flash_bytes"] = Foretold(float(sizes.flash_bytes), SIZE_MARGIN)
+            found["ram_bytes"] = Foretold(float(sizes.ram_bytes), SIZE_MARGIN)
+        return {name: guess for name, guess in found.items() if name in needs}
+
     def ship(self, path: Path, folder: Path) -> dict[str, float] | None:
         """Writes the C of an exported file into a folder, with README, build files and a test.
 
@@ -132,6 +158,14 @@ class CortexM55(CortexM):
     """ARMv8.1-M; by its DSP instructions, not by its vectors."""
 
     name = "cortex-m55"
+
+
+@functools.cache
+def _table(name: str) -> "Table":
+    from bitwright.export.c.cores import core_named
+    from bitwright.measure.qemu.table import Table
+
+    return Table(core_named(name))
 
 
 def costs_on(model: "IntegerModel", core: "Core") -> dict[str, float]:

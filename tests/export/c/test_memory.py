@@ -29,20 +29,20 @@ def narrowing(channels: int) -> IntegerModel:
 
 def test_layers_with_room_to_spare_take_all_rows_and_memory_stays_the_least() -> None:
     model = narrowing(32)
-    found = memory_of(model)
+    found = memory_of(model.graph)
     least = {"wide": 8, "same": 4, "deep": 1, "half": 4, "last": 8}
-    assert found.plan.size_bytes <= memory_of(model, least).plan.size_bytes + 2048
+    assert found.plan.size_bytes <= memory_of(model.graph, least).plan.size_bytes + 2048
     assert found.rows["last"] == 32
     assert found.rows["same"] < 32
     assert all(found.rows[name] >= rows for name, rows in least.items())
-    again = memory_of(model, found.rows)
+    again = memory_of(model.graph, found.rows)
     assert again.plan == found.plan
 
 
 def test_every_layer_with_weights_has_scratch() -> None:
     model = narrowing(32)
     weighted = [node for node in model.graph.nodes if node.op in ("conv", "linear")]
-    assert {scratch_name(node) for node in weighted} <= memory_of(model).plan.offsets.keys()
+    assert {scratch_name(node) for node in weighted} <= memory_of(model.graph).plan.offsets.keys()
 
 
 @pytest.mark.parametrize("rows", [1, 2, 5])

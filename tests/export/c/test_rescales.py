@@ -35,7 +35,8 @@ def test_a_plain_channel_meets_no_tie_and_fits(odd: int, power: int, shift: int)
     lift = PLAIN_SHIFT - int(found.shift[0])
     assert lift >= 0 and WORST << lift < 2**31
     grid = layer.kernel.grid
-    assert (grid.high - grid.low) << lift < 2**15
+    assert (grid.high - grid.low) << lift < 2**16
+    assert max(grid.high, -grid.low) << lift < 2**15
 
 
 def test_usual_scales_need_no_care_and_powers_of_two_do() -> None:

@@ -11,8 +11,7 @@ import math
 from collections.abc import Mapping
 
 from bitwright.export.c.arena import Block, Plan, plan
-from bitwright.export.integer import IntegerModel
-from bitwright.graph import Node, Shape
+from bitwright.graph import Graph, Node, Shape
 
 LOGITS = "logits"
 BYTES_PER_LOGIT = 4
@@ -30,22 +29,22 @@ class Memory:
     rows: dict[str, int]
 
 
-def memory_of(model: IntegerModel, rows: Mapping[str, int] | None = None) -> Memory:
+def memory_of(graph: Graph, rows: Mapping[str, int] | None = None) -> Memory:
     """The plan of a network's memory; with those `rows` at a time where they are given."""
-    convolutions = [node for node in model.graph.nodes if node.op == "conv"]
-    shapes = {node.name: model.graph.node(node.inputs[0]).shape for node in convolutions}
+    convolutions = [node for node in graph.nodes if node.op == "conv"]
+    shapes = {node.name: graph.node(node.inputs[0]).shape for node in convolutions}
     found = {node.name: _least(node, shapes[node.name]) for node in convolutions}
     found |= dict(rows or {})
-    fixed = {**_maps(model), **_of_linear(model)}
-    least = plan([*fixed.values(), *_scratch(model, found)]).size_bytes
+    fixed = {**_maps(graph), **_of_linear(graph)}
+    least = plan([*fixed.values(), *_scratch(graph, found)]).size_bytes
     for node in convolutions if rows is None else []:
         most = _most(node, shapes[node.name])
         for blocks in range(1, -(-most // found[node.name])):
             wider = found | {node.name: -(-most // blocks)}
-            if plan([*fixed.values(), *_scratch(model, wider)]).size_bytes <= least:
+            if plan([*fixed.values(), *_scratch(graph, wider)]).size_bytes <= least:
                 found = wider
                 break
-    return Memory(plan([*fixed.values(), *_scratch(model, found)]), found)
+    return Memory(plan([*fixed.values(), *_scratch(graph, found)]), found)
 
 
 def is_depthwise(node: Node, channels: int) -> bool:
@@ -58,11 +57,11 @@ def scratch_name(node: Node) -> str:
     return f"scratch of {node.name}"
 
 
-def _maps(model: IntegerModel) -> dict[str, Block]:
+def _maps(graph: Graph) -> dict[str, Block]:
     """Maps live from the layer that makes them to the last that reads them."""
-    nodes = model.graph.nodes
+    nodes = graph.nodes
     last_use = {source: at for at, node in enumerate(nodes) for source in node.inputs}
-    raw = model.layers[-1].output is None
+    raw = graph.output.activation is None and graph.output.op != "max_pool"
     blocks = {}
     for at, node in enumerate(nodes):
         size = math.prod(node.shape) * (BYTES_PER_LOGIT if raw and node is nodes[-1] else 1)
@@ -73,23 +72,22 @@ def _maps(model: IntegerModel) -> dict[str, Block]:
     return blocks
 
 
-def _of_linear(model: IntegerModel) -> dict[str, Block]:
+def _of_linear(graph: Graph) -> dict[str, Block]:
     """Linear layers gather their inputs, and decode a row of weights."""
     blocks = {}
-    for at, layer in enumerate(model.layers):
-        if layer.node.op == "linear":
-            inputs = layer.kernel.codes.shape[1]
-            name = scratch_name(layer.node)
+    for at, node in enumerate(graph.nodes):
+        if node.op == "linear":
+            inputs, name = graph.weight_shape(node)[1], scratch_name(node)
             blocks[name] = Block(name, 2 * 2 * 4 * -(-inputs // 4), at, at)
     return blocks
 
 
-def _scratch(model: IntegerModel, rows: Mapping[str, int]) -> list[Block]:
+def _scratch(graph: Graph, rows: Mapping[str, int]) -> list[Block]:
     """The convolutions' blocks with so many rows at a time."""
     blocks = []
-    for at, node in enumerate(model.graph.nodes):
+    for at, node in enumerate(graph.nodes):
         if node.op == "conv":
-            size = _bytes(node, model.graph.node(node.inputs[0]).shape, rows[node.name])
+            size = _bytes(node, graph.node(node.inputs[0]).shape, rows[node.name])
             blocks.append(Block(scratch_name(node), size, at, at))
     return blocks
 

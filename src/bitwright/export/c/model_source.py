@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bitwright.errors import ExportError
 from bitwright.export import reference
-from bitwright.export.c.arena import Plan
+from bitwright.export.c.arena import ALIGNMENT, Plan
 from bitwright.export.c.literals import array, comment, structure
 from bitwright.export.c.memory import LOGITS, is_depthwise, memory_of, scratch_name
 from bitwright.export.c.rescales import CRescale, conv_rescale_of, grid_of, rescale_of, sum_of
@@ -22,16 +22,22 @@ LARGEST_SIDE = 2**16 - 1  # of a map, in any direction, as the kernels count
 LARGEST_KERNEL = 255
 LOGIT_BITS = 30  # of the factors that bring logits with steps of their own onto one step
 WORDS = "__attribute__((aligned(4)))"
+STRUCTURES = {"conv": 68, "linear": 52, "add": 32, "multiply": 24, "pool": 32}  # bytes, of 32 bits
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Source:
-    """The text of `model.h` and `model.c`, the kernels' files that they need, and the arena."""
+    """The text of `model.h` and `model.c`, the kernels' files that they need, and the arena.
+
+    `functions` are the kernels' functions that the network names, `data_bytes` all its constants.
+    """
 
     header: str
     code: str
     kernels: tuple[str, ...]
+    functions: tuple[str, ...]
     arena: Plan
+    data_bytes: int
 
 
 def write_model(
@@ -50,10 +56,12 @@ class _Writer:
 
     def __init__(self, model: IntegerModel, rows: Mapping[str, int] | None) -> None:
         self._model = model
-        self._memory = memory_of(model, rows)
+        self._memory = memory_of(model.graph, rows)
         self._data: list[str] = []
         self._calls: list[str] = []
         self._kernels: set[str] = set()
+        self._functions: set[str] = set()
+        self._data_bytes = 0
         self._level_names: dict[bytes, str] = {}
         self._places = self._memory.plan.offsets
 
@@ -74,7 +82,9 @@ class _Writer:
             _header(self._model, arena, about),
             self._code(arena, about),
             tuple(sorted(self._kernels)),
+            tuple(sorted(self._functions)),
             arena,
+            self._data_bytes,
         )
 
     def _layer(self, at: int, layer: Layer) -> str:
@@ -185,23 +195,30 @@ class _Writer:
         file, function = kernel
         self._data.append(structure(f"bw_{kind}", f"layer_{at}", fields))
         self._kernels.add(file)
+        self._functions.add(function)
+        self._data_bytes += STRUCTURES[kind]
         return f"bw_{function}(&layer_{at}, {arguments});"
 
     def _decoder(self, stored: StoredWeights) -> str:
         self._kernels.add("decode")
+        self._functions.add(f"decode_{stored.form}")
         return f"bw_decode_{stored.form}"
+
+    def _array(self, name: str, values: npt.NDArray[np.integer], *, shape: str = "") -> None:
+        self._data.append(array(name, values, shape=shape))
+        self._data_bytes += -(-values.nbytes // ALIGNMENT) * ALIGNMENT
 
     def _weights(self, at: int, stored: StoredWeights) -> dict[str, object]:
         data = np.frombuffer(stored.data, np.uint8)
-        self._data.append(array(f"weights_{at}", data, shape=f"[{data.size}] {WORDS}"))
+        self._array(f"weights_{at}", data, shape=f"[{data.size}] {WORDS}")
         fields: dict[str, object] = {"fields": f"weights_{at}"}
         if stored.table is not None:
-            self._data.append(array(f"table_{at}", stored.table.reshape(-1)))
+            self._array(f"table_{at}", stored.table.reshape(-1))
             fields["table"] = f"table_{at}"
         if (stored.offsets == stored.offsets[0]).all():
             fields["offset"] = int(stored.offsets[0])
         else:
-            self._data.append(array(f"offsets_{at}", stored.offsets))
+            self._array(f"offsets_{at}", stored.offsets)
             fields["offsets"] = f"offsets_{at}"
         more = {"gap": stored.gap, "bits": stored.bits, "table_step": stored.table_step}
         return fields | {"rest": stored.rest} | more
@@ -213,7 +230,7 @@ class _Writer:
         rows = (kernel.codes.astype(np.int64) - zero).reshape(len(kernel.codes), -1).sum(1)
         bias = kernel.bias.astype(np.int64) - self._zero(layer.node.inputs[0]) * rows
         wrapped = (bias & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
-        self._data.append(array(f"bias_{at}", wrapped))
+        self._array(f"bias_{at}", wrapped)
         return f"bias_{at}"
 
     def _rescale(self, at: int, layer: Layer) -> dict[str, object]:
@@ -231,8 +248,8 @@ class _Writer:
 
     def _ends(self, at: int, rescale: CRescale) -> dict[str, object]:
         self._kernels.add("codes")
-        self._data.append(array(f"multiplier_{at}", rescale.multiplier))
-        self._data.append(array(f"shift_{at}", rescale.shift))
+        self._array(f"multiplier_{at}", rescale.multiplier)
+        self._array(f"shift_{at}", rescale.shift)
         fields: dict[str, object] = {"multiplier": f"multiplier_{at}", "shift": f"shift_{at}"}
         if rescale.levels is not None:
             fields["levels"] = self._levels(rescale.levels)
@@ -248,7 +265,7 @@ class _Writer:
         key = levels.tobytes()
         if key not in self._level_names:
             self._level_names[key] = f"levels_{len(self._level_names)}"
-            self._data.append(array(self._level_names[key], levels))
+            self._array(self._level_names[key], levels)
         return self._level_names[key]
 
     def _zero(self, name: str) -> int:

@@ -46,7 +46,8 @@ images of raw pixels, gives {classes} logits.
 ## Build
 
 - `make test` builds it for this machine and runs the test vector, as CMake with `ctest` does.
-{cortex}- In your own program: add every `.c` file here but `main.c` and `board_*.c`.
+{cortex}- In your own program: add every `.c` file here but `main.c` and `board_*.c`. Compiled with
+  `-ffunction-sections` and linked with `-Wl,--gc-sections`, it holds only the kernels in use.
 
 {_logit_step(model)}
 

@@ -20,7 +20,7 @@ CARE = 64  # more than its shift marks a convolution's channel that is not resca
 PLAIN_SHIFT = 11  # weights are moved left until their sums are to be shifted by so many
 LARGEST_LEFT = 22  # a centred code (< 2**9) moved so far stays inside int32
 LARGEST_CODE = 255
-INT16_MAX, INT32_MAX = 2**15 - 1, 2**31 - 1
+INT16_MAX, UINT16_MAX, INT32_MAX = 2**15 - 1, 2**16 - 1, 2**31 - 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def conv_rescale_of(layer: Layer, worst: int) -> CRescale:
     zero = kernel.grid.zero_point.reshape(-1, *[1] * (kernel.codes.ndim - 1))
     weights = np.abs(kernel.codes.astype(np.int64) - zero).max()
     span = kernel.grid.high - kernel.grid.low
-    room = min(INT16_MAX // int(max(weights, span)), INT32_MAX // max(worst, 1))
+    room = min(INT16_MAX // max(int(weights), 1), UINT16_MAX // span, INT32_MAX // max(worst, 1))
     lift = PLAIN_SHIFT - found.shift.astype(np.int64)
     plain = (lift >= 0) & (np.exp2(lift) <= room) & (_first_tie(found) > worst)
     return dataclasses.replace(found, shift=(found.shift + CARE * ~plain).astype(np.int8))

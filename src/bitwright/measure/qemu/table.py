@@ -1,8 +1,8 @@
 """A network's instructions as the sum over its layers, each kind of layer measured once and kept.
 
-A layer's instructions depend on its shape, on how its weights are stored and on how its codes are
-cut off, hardly on its numbers. So one of that kind with random numbers is run alone, and the sum
-tells a network's instructions without running it.
+A layer's instructions depend on its shape, on its methods and on how many rows it takes at a time,
+hardly on its numbers. So one of that kind with random numbers is run alone, and the sum foretells
+the instructions of a network that was never trained. Its flash and RAM are known but for the code.
 """
 
 import hashlib
@@ -17,49 +17,75 @@ import platformdirs
 from bitwright.export.c.compiling import compile_with, kernels_digest
 from bitwright.export.c.cores import Core
 from bitwright.export.c.memory import memory_of
-from bitwright.export.c.model_source import stored_weights
-from bitwright.export.c.rescales import careful, conv_rescale_of
-from bitwright.export.integer import IntegerModel, Layer
-from bitwright.export.reference import worst_sum
+from bitwright.export.c.model_source import write_model
 from bitwright.graph import Graph, Node
-from bitwright.measure.qemu.emulator import COMPILER, FLAGS, check_installed, run
+from bitwright.measure.qemu.emulator import (
+    COMPILER,
+    FLAGS,
+    Sizes,
+    check_installed,
+    run,
+    sizes,
+)
+from bitwright.measure.qemu.stand_in import ITSELF, alone, stand_in
 
-ALONE, ITSELF = "input", "layer"
+CALL = 16  # bytes of code that a layer's call takes
 
 
 class Table:
     """What layers cost on a core: measured when first asked for, kept in a file.
 
     The file is of these kernels and this compiler; without a compiler its path must be given. Safe
-    to share between processes: each keeps what it found, and the last to write wins.
+    to share between processes: what another has found meanwhile is kept.
     """
 
     def __init__(self, core: Core, *, path: Path | None = None) -> None:
         self._core = core
         self._path = path or _kept(core)
-        self._costs: dict[str, int] = {}
-        if self._path.exists():
-            self._costs = json.loads(self._path.read_text(encoding="utf-8"))
+        self._costs = self._stored()
 
     def __len__(self) -> int:
         return len(self._costs)
 
-    def instructions(self, model: IntegerModel) -> int:
+    def instructions(self, graph: Graph) -> int:
         """The instructions of one image, as the sum over layers."""
-        rows = memory_of(model).rows
-        return sum(self.layer(model, layer, rows) for layer in model.layers[1:])
+        rows = memory_of(graph).rows
+        return sum(self.layer(graph, node, rows) for node in graph.nodes[1:])
 
-    def layer(self, model: IntegerModel, layer: Layer, rows: Mapping[str, int]) -> int:
-        """The instructions of one layer of a model whose convolutions take `rows` at a time."""
-        key = _key(model, layer, rows)
+    def layer(self, graph: Graph, node: Node, rows: Mapping[str, int]) -> int:
+        """The instructions of one layer of a network whose convolutions take `rows` at a time."""
+        key = _key(graph, node, rows)
         if key not in self._costs:
-            self._costs[key] = _measured(model, layer, self._core, rows)
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            whole = json.dumps(self._costs, indent=0, sort_keys=True)
-            written = self._path.with_suffix(f".{os.getpid()}")
-            written.write_text(whole, encoding="utf-8")
-            written.replace(self._path)
+            self._keep({key: _measured(graph, node, self._core, rows)})
         return self._costs[key]
+
+    def sizes(self, graph: Graph) -> Sizes:
+        """Flash and RAM of the linked program: constants and maps, and what was linked besides.
+
+        What the same kernels take besides is measured once.
+        """
+        model = stand_in(graph)
+        source = write_model(model, {})
+        own = Sizes(source.data_bytes + CALL * (len(graph.nodes) - 1), source.arena.size_bytes)
+        flash, ram = (f"{part} of {' '.join(source.functions)}" for part in ("flash", "ram"))
+        if flash not in self._costs or ram not in self._costs:
+            found = sizes(model, self._core)
+            besides = found.flash_bytes - own.flash_bytes, found.ram_bytes - own.ram_bytes
+            self._keep(dict(zip((flash, ram), besides, strict=True)))
+        return Sizes(own.flash_bytes + self._costs[flash], own.ram_bytes + self._costs[ram])
+
+    def _keep(self, found: Mapping[str, int]) -> None:
+        self._costs = {**found, **self._costs, **self._stored()}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        written = self._path.with_suffix(f".{os.getpid()}")
+        written.write_text(json.dumps(self._costs, indent=0, sort_keys=True), encoding="utf-8")
+        written.replace(self._path)
+
+    def _stored(self) -> dict[str, int]:
+        if not self._path.exists():
+            return {}
+        costs: dict[str, int] = json.loads(self._path.read_text(encoding="utf-8"))
+        return costs
 
 
 def _kept(core: Core) -> Path:
@@ -70,54 +96,21 @@ def _kept(core: Core) -> Path:
     return Path(platformdirs.user_cache_dir("bitwright")) / name
 
 
-def _key(model: IntegerModel, layer: Layer, rows: Mapping[str, int]) -> str:
+def _key(graph: Graph, node: Node, rows: Mapping[str, int]) -> str:
     """All that a layer's instructions depend on, as text."""
-    node = layer.node
-    shapes = [model.graph.node(name).shape for name in node.inputs]
-    about: list[object] = [node.op, shapes, node.shape, node.kernel, node.stride, node.groups]
-    if layer.codes is not None:
-        stored = stored_weights(layer, shapes[0])
-        by_row = bool(np.ptp(stored.offsets))
-        about += [stored.form, stored.bits, by_row, stored.gap == 1, rows.get(node.name)]
-    if node.op == "conv":
-        about.append(careful(conv_rescale_of(layer, worst_sum(model, layer))))
-    if layer.output is not None and node.op != "max_pool":
-        about += [layer.output.high, layer.output.levels is not None, layer.output.low]
-        about += [int(rescale.shift.min()) < 33 for rescale in layer.rescales]  # moved left first
+    sources = [graph.node(name) for name in node.inputs]
+    about: list[object] = [node.op, node.shape, node.kernel, node.stride, node.groups, node.gate]
+    about += [node.signed, str(node.weight), str(node.activation), rows.get(node.name)]
+    about += [(source.shape, str(source.activation), source.gate) for source in sources]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:24]
 
 
-def _measured(model: IntegerModel, layer: Layer, core: Core, rows: Mapping[str, int]) -> int:
+def _measured(graph: Graph, node: Node, core: Core, rows: Mapping[str, int]) -> int:
     """The layer alone, between random inputs and its output."""
-    own = {ITSELF: rows[layer.node.name]} if layer.node.name in rows else {}
-    alone, before = _alone(model, layer)
-    shape = (1, *alone.graph.input.shape)
+    own, before = alone(graph, node)
+    shape = (1, *own.input.shape)
     image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    found = run(alone, core, image, observed=True, rows=own).layers
+    at_once = {ITSELF: rows[node.name]} if node.name in rows else {}
+    found = run(stand_in(own), core, image, observed=True, rows=at_once).layers
     assert found is not None  # it was observed
     return int(found[0, before])
-
-
-def _alone(model: IntegerModel, layer: Layer) -> tuple[IntegerModel, int]:
-    """A network of the layer and what makes its inputs; and how many layers come before it.
-
-    Inputs are an image of their shape, brought there by nothing else: a vector lies in memory as a
-    map of one pixel does, and a gate is the mean of the map that it scales.
-    """
-    node, sources = layer.node, [model.graph.node(name) for name in layer.node.inputs]
-    grid = model.grid(sources[0].name)
-    shape = (*sources[0].shape, 1, 1)[:3]
-    first = Node(ALONE, "input", (), shape, ALONE, signed=True)
-    nodes, layers = [first], [Layer(first, grid)]
-    names = [ALONE] * len(sources)
-    if node.op == "multiply":
-        mean = Node("gate", "global_average_pool", (ALONE,), shape[:1], ALONE)
-        nodes.append(mean)
-        layers.append(Layer(mean, model.grid(sources[1].name), rescales=layer.rescales))
-        names[1] = mean.name
-    inputs = {"inputs": tuple(names), "name": ITSELF}
-    own = Node(**{field: getattr(node, field) for field in Node.__slots__} | inputs)
-    nodes.append(own)
-    parts = (layer.output, layer.codes, layer.weights, layer.bias, layer.rescales)
-    layers.append(Layer(own, *parts))
-    return IntegerModel(Graph(tuple(nodes)), tuple(layers)), len(layers) - 2

@@ -1,16 +1,6 @@
 /* Rows of weights as 16-bit numbers, from every form that they are stored in. */
 #include "decode.h"
 
-/* The number that the field at a bit stands for, moved left by `lift`. */
-static int16_t weight_at(const bw_weights *weights, uint32_t row, uint32_t bit, uint32_t lift)
-{
-    int32_t level = (int32_t)bw_field(weights->fields, bit, weights->bits);
-    if (weights->table) {
-        level = weights->table[row * weights->table_step + (uint32_t)level];
-    }
-    return (int16_t)((level * weights->gap + bw_offset(weights, row)) * (1 << lift));
-}
-
 /* What makes numbers of a row's fields: each times `gap` and plus one half of `offsets`. */
 typedef struct {
     uint32_t gap, offsets;
@@ -30,14 +20,47 @@ BW_INLINE uint32_t numbers(uint32_t pair, scale_of by)
     return bw_add_pairs(pair * by.gap, by.offsets);
 }
 
+/* Fields of any width, one after the other. */
+typedef struct {
+    const uint8_t *bytes;
+    uint32_t buffer, have; /* bits that are read already */
+} stream_of;
+
+BW_INLINE stream_of stream(const bw_weights *weights, uint32_t bit)
+{
+    stream_of from;
+    from.bytes = weights->fields + bit / 8;
+    from.buffer = (uint32_t)*from.bytes++ >> bit % 8;
+    from.have = 8 - bit % 8;
+    return from;
+}
+
+BW_INLINE uint32_t next_field(stream_of *from, uint32_t bits)
+{
+    uint32_t field;
+    if (from->have < bits) {
+        from->buffer |= (uint32_t)*from->bytes++ << from->have;
+        from->have += 8;
+    }
+    field = from->buffer & ((1U << bits) - 1U);
+    from->buffer >>= bits;
+    from->have -= bits;
+    return field;
+}
+
 /* The fields behind a row's whole groups, then zeros. */
-static void decode_rest(const bw_weights *weights, uint32_t row, uint32_t whole, uint32_t count,
+BW_APART void decode_rest(const bw_weights *weights, uint32_t row, uint32_t whole, uint32_t count,
     uint32_t lift, int16_t *to)
 {
-    const uint32_t bits = weights->bits;
-    uint32_t bit = 8 * weights->rest + row * (count - whole) * bits, at;
-    for (at = whole; at < count; at++, bit += bits) {
-        to[bw_place(at)] = weight_at(weights, row, bit, lift);
+    const int32_t offset = bw_offset(weights, row);
+    uint32_t at = whole;
+    if (whole < count) {
+        const uint32_t bits = weights->bits, left = count - whole;
+        stream_of from = stream(weights, 8 * weights->rest + row * left * bits);
+        for (; at < count; at++) {
+            const int32_t level = (int32_t)next_field(&from, bits) * weights->gap;
+            to[bw_place(at)] = (int16_t)((level + offset) * (1 << lift));
+        }
     }
     for (; at % 4; at++) {
         to[bw_place(at)] = 0;
@@ -93,9 +116,29 @@ DECODER(6, eights)
 DECODER(7, eights)
 DECODER(8, words)
 
-/* Levels by a table; no field belongs to a group. */
+/* Levels by a table, four at a time; no field belongs to a group. */
 void bw_decode_table(
     const bw_weights *weights, uint32_t row, uint32_t count, uint32_t lift, int16_t *to)
 {
-    decode_rest(weights, row, 0, count, lift, to);
+    const uint32_t bits = weights->bits;
+    const int8_t *const table = weights->table + row * weights->table_step;
+    const int32_t offset = bw_offset(weights, row), factor = 1 << lift;
+    stream_of from = stream(weights, row * count * bits);
+    uint32_t at;
+#define NEXT() (int16_t)((table[next_field(&from, bits)] + offset) * factor)
+    for (; count >= 4; count -= 4, to += 4) {
+        to[0] = NEXT();
+        to[2] = NEXT();
+        to[1] = NEXT();
+        to[3] = NEXT();
+    }
+    if (count) {
+        for (at = 0; at < 4; at++) {
+            to[bw_place(at)] = 0;
+        }
+    }
+    for (at = 0; at < count; at++) {
+        to[bw_place(at)] = NEXT();
+    }
+#undef NEXT
 }

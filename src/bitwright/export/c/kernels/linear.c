@@ -61,7 +61,8 @@ BW_INLINE int32_t multiply_row(
 static int32_t multiply_decoded(
     const int16_t *weights, const int16_t *x, uint32_t words, int32_t sum)
 {
-    for (; words; words--, weights += 4, x += 4) {
+    const int16_t *const end = x + 4 * words;
+    for (; x < end; weights += 4, x += 4) {
         sum = bw_multiply_pairs(bw_load(x), bw_load(weights), sum);
         sum = bw_multiply_pairs(bw_load(x + 2), bw_load(weights + 2), sum);
     }

@@ -13,10 +13,12 @@ from bitwright.testing.targets import (
     measures_the_file,
     says_what_it_is_called,
     says_what_it_lacks,
+    ships_what_it_promises,
 )
 
 WITHOUT_RUNTIME = (answers_for_every_method, says_what_it_is_called, says_what_it_lacks)
 EXTRAS = {"litert": "ai_edge_litert", "openvino": "openvino"}
+GPU = ("onnxruntime-cuda", "onnxruntime-tensorrt")
 MEASURING = (counts_what_it_measures, measures_the_file)
 
 
@@ -25,6 +27,10 @@ MEASURING = (counts_what_it_measures, measures_the_file)
 def test_every_target_keeps_it(name, check):
     if name in EXTRAS and check not in WITHOUT_RUNTIME:
         pytest.importorskip(EXTRAS[name], reason=f"comes with the extra '{name}'")
+    if name in GPU and check not in (*WITHOUT_RUNTIME, ships_what_it_promises):
+        missing = make(name).missing()
+        if missing:
+            pytest.skip(f"{name} is not run: {missing}")
     if name.startswith("cortex-") and check in MEASURING and emulator.missing():
         pytest.skip(f"{name} is not measured: {emulator.missing()}")
     check(make(name))

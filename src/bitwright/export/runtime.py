@@ -1,6 +1,7 @@
 """An exported file at work: load it, hand it images, get classes."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,9 @@ from bitwright.export.names import INPUT, OUTPUT
 if TYPE_CHECKING:
     import onnxruntime
 
+Providers = Sequence[tuple[str, Mapping[str, str]]]  # by name, with their options; the best first
+
+CPU: Providers = (("CPUExecutionProvider", {}),)
 CLASSES_KEY = "classes"  # metadata: the class names as a JSON list
 BATCH = 256  # images run at a time, so that memory does not grow with their number
 
@@ -23,19 +27,27 @@ def load(path: Path | str, *, threads: int = 1) -> "Model":
     return Model(open_session(path, threads=threads), str(path))
 
 
-def open_session(path: Path | str, *, threads: int = 1) -> "onnxruntime.InferenceSession":
-    """An ONNX Runtime session on the processor, as `load` and the latency meter both use it."""
+def open_session(
+    path: Path | str, *, threads: int = 1, providers: Providers = CPU
+) -> "onnxruntime.InferenceSession":
+    """An ONNX Runtime session, on the processor by default, for `load` and the latency meter."""
     if not Path(path).is_file():
         raise TargetError(f"there is no model file '{path}'; name a study's .onnx file")
-    return session_of(str(path), f"'{path}'", threads=threads)
+    return session_of(str(path), f"'{path}'", threads=threads, providers=providers)
 
 
 def session_of(
-    model: str | bytes, place: str, *, threads: int = 1
+    model: str | bytes, place: str, *, threads: int = 1, providers: Providers = CPU
 ) -> "onnxruntime.InferenceSession":
-    """The same of a model's path or of its bytes; `place` names it in errors."""
+    """The same of a model's path or of its bytes; `place` names it in errors.
+
+    TargetError where the first of the providers is not at work: ONNX Runtime would go on without.
+    """
     import onnxruntime
 
+    first = providers[0][0]
+    if first not in onnxruntime.get_available_providers():
+        raise _not_at_work(place, first, "the installed onnxruntime does not have it")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -44,12 +56,22 @@ def session_of(
         # Takes int8 weights as uint8, exact everywhere: 1.3 times slower where it is not needed.
         options.add_session_config_entry("session.x64quantprecision", "1")
     try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(model, options, providers=list(providers))
     except run_errors() as error:
         raise TargetError(
             f"{place} cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}; "
             "export it again, or update onnxruntime"
         ) from error
+    if session.get_providers()[0] != first:
+        raise _not_at_work(place, first, "it found no device, or not its libraries")
+    return session
+
+
+def _not_at_work(place: str, provider: str, reason: str) -> TargetError:
+    return TargetError(
+        f"{place} cannot be run by ONNX Runtime's {provider}: {reason}; install what it needs, or "
+        "take target 'onnxruntime-cpu'"
+    )
 
 
 class Model:

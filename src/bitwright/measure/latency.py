@@ -1,8 +1,10 @@
-"""Latency of the very file that is shipped: batch 1, one thread, this processor."""
+"""Latency of the very file that is shipped: batch 1, one thread, this processor or its GPU."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +13,21 @@ from bitwright import processor
 from bitwright.errors import TargetError
 from bitwright.records import Measurement
 
+if TYPE_CHECKING:
+    from bitwright.export.runtime import Providers
+
 NS_PER_MS = 1e6
 BUDGET_S = 0.3
 LEAST_RUNS = 30
 WARMUP_RUNS = 10
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Device:
+    """What a network is timed on beside the processor, and ONNX Runtime's providers for it."""
+
+    name: str
+    providers: "Providers"
 
 
 def latency(
@@ -24,19 +37,21 @@ def latency(
     budget_s: float = BUDGET_S,
     least_runs: int = LEAST_RUNS,
     warmup_runs: int = WARMUP_RUNS,
+    on: Device | None = None,
 ) -> Measurement:
     """The median time of one inference in ms, batch 1, one thread; the image is random pixels.
 
     Of any ONNX model with one input; of one that fixes another batch, the time of that batch. Runs
     until `budget_s` is spent, at least `least_runs` times. `clock` gives nanoseconds. Nothing
-    else should run meanwhile: the meter cannot tell its own time from a neighbour's.
+    else should run meanwhile: the meter cannot tell its own time from a neighbour's. `on` another
+    device than the processor, the copies of image and logits count too.
     """
     import onnxruntime
 
     from bitwright.export.image_model import random_input
-    from bitwright.export.runtime import open_session, run_errors
+    from bitwright.export.runtime import CPU, open_session, run_errors
 
-    session = open_session(path, threads=1)
+    session = open_session(path, threads=1, providers=on.providers if on else CPU)
     feed = random_input(session, path)
     (batch,) = (len(values) for values in feed.values())
 
@@ -51,7 +66,8 @@ def latency(
             f"'{path}' fails on an image: {error}; mend the model where it was made"
         ) from error
     times = time_calls(infer, clock=clock, budget_s=budget_s, least_runs=least_runs)
-    return summarise(times, ("onnxruntime", onnxruntime.__version__), batch=batch)
+    device = on.name if on else None
+    return summarise(times, ("onnxruntime", onnxruntime.__version__), batch=batch, device=device)
 
 
 def latency_of(infer: Callable[[], object], program: tuple[str, str]) -> Measurement:
@@ -78,13 +94,20 @@ def time_calls(
 
 
 def summarise(
-    times_ns: npt.NDArray[np.int64], program: tuple[str, str], *, batch: int
+    times_ns: npt.NDArray[np.int64],
+    program: tuple[str, str],
+    *,
+    batch: int,
+    device: str | None = None,
 ) -> Measurement:
-    """The median in ms; the spread is half the distance between the quartiles."""
+    """The median in ms; the spread is half the distance between the quartiles.
+
+    `device` is what ran it, by default this processor.
+    """
     context = (
         ("runtime", program[0]),
         ("version", program[1]),
-        ("processor", processor.name()),
+        ("processor", device or processor.name()),
         ("threads", "1"),
         ("batch", str(batch)),
         ("runs", str(len(times_ns))),

@@ -230,6 +230,8 @@ TARGETS: Registry[type[Target]] = Registry(
     "target", group="bitwright.targets", form=subclass_of(Target)
 )
 TARGETS.register("onnxruntime-cpu", "bitwright.targets.onnxruntime_cpu:OnnxRuntimeCpu")
+TARGETS.register("onnxruntime-cuda", "bitwright.targets.onnxruntime_gpu:OnnxRuntimeCuda")
+TARGETS.register("onnxruntime-tensorrt", "bitwright.targets.onnxruntime_gpu:OnnxRuntimeTensorRt")
 TARGETS.register("openvino", "bitwright.targets.openvino_cpu:OpenVino")
 TARGETS.register("litert", "bitwright.targets.litert:LiteRt")
 TARGETS.register("npu", "bitwright.targets.npu.target:Npu")

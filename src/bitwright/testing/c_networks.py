@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from bitwright.graph import Graph, GraphBuilder
 from bitwright.quant.spec import Method
 
@@ -43,3 +45,28 @@ def every_layer(weight: str, activation: str, *, width: int = 6, size: int = 9) 
             dataclasses.replace(node, groups=2) if node.name == "groups" else node for node in nodes
         )
     )
+
+
+def any_network(rng: np.random.Generator) -> Graph:
+    """A small network of convolutions, every other one depthwise, of random shapes and methods.
+
+    >>> any_network(np.random.default_rng(0)).output.shape
+    (3,)
+    """
+
+    def whole(low: int, high: int) -> int:
+        return int(rng.integers(low, high, endpoint=True))
+
+    build = GraphBuilder((whole(1, 40), whole(1, 12), whole(1, 12)), PIXELS)
+    weight = Method(str(rng.choice(("affine", "lsq"))), whole(1, 8), per_channel=bool(whole(0, 1)))
+    codes = Method(str(rng.choice(("affine", "power_of_two"))), whole(2, 8), per_channel=False)
+    how: dict[str, Any] = {"unit": "u", "weight": weight, "activation": codes}
+    for at in range(whole(1, 3)):
+        kernel, stride = (1, 3, 5)[whole(0, 2)], whole(1, 3)
+        width = whole(1, 40)
+        build.conv(f"conv{at}", build.last, width=width, kernel=kernel, stride=stride, **how)
+        kernel, stride = (1, 3, 3, 5)[whole(0, 3)], whole(1, 3)
+        shape: dict[str, Any] = {"width": width, "kernel": kernel, "stride": stride}
+        build.conv(f"deep{at}", build.last, depthwise=True, **shape, **how)
+    build.linear("head", build.last, unit="h", width=3, weight=weight, activation=None)
+    return build.finish()

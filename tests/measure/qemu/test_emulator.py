@@ -13,7 +13,7 @@ from bitwright.export.c.model_source import write_model
 from bitwright.graph import GraphBuilder
 from bitwright.measure.qemu import emulator
 from bitwright.quant.spec import Method
-from bitwright.testing.c_networks import PIXELS, every_layer
+from bitwright.testing.c_networks import PIXELS, any_network, every_layer
 from bitwright.testing.integer_models import random_images, random_model
 
 CORTEX_M4 = CORES["cortex-m4"]
@@ -82,6 +82,21 @@ def test_every_form_of_weights_is_exact(weight: str) -> None:
     images = random_images(model.graph, 3, np.random.default_rng(4))
     found = emulator.run(model, CORTEX_M4, images)
     assert np.array_equal(found.logits, reference.trace(model, images)["head"])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_shape_is_exact_on_the_processor(seed: int) -> None:
+    """By the DSP instructions, which the C compiled for this machine does not have."""
+    rng = np.random.default_rng(seed)
+    model = random_model(any_network(rng), rng)
+    images = random_images(model.graph, 2, rng)
+    images[0] = np.where(images[0] < 128, 0, 255)
+    core = CORES[list(CORES)[seed % len(CORES)]]
+    found = emulator.run(model, core, images, traced=True).outputs
+    assert found is not None
+    expected = reference.trace(model, images)
+    for name, codes in found.items():
+        assert np.array_equal(codes, expected[name]), name
 
 
 def test_instructions_repeat_exactly_and_layers_make_up_the_whole() -> None:

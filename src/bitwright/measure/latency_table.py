@@ -10,9 +10,7 @@ right before and after, and of several rounds those count in which these two agr
 
 import functools
 import hashlib
-import json
 import logging
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib import resources
@@ -27,6 +25,7 @@ from bitwright import processor
 from bitwright.export.widths import widths
 from bitwright.graph import Graph, GraphBuilder, Shape
 from bitwright.measure.alone import EIGHT, Kind, nothing, stand_in
+from bitwright.measure.kept import store, stored
 
 if TYPE_CHECKING:
     import onnx
@@ -56,7 +55,7 @@ class LatencyTable:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or _kept()
-        self._known = self._stored()
+        self._known: dict[str, float] = stored(self._path)
 
     def __len__(self) -> int:
         return len(self._known)
@@ -99,20 +98,8 @@ class LatencyTable:
         return [self._known[REFERENCE] * ratio for ratio in found]
 
     def _keep(self, found: dict[str, float]) -> None:
-        self._known = {**found, **self._known, **self._stored()}
-        written = self._path.with_suffix(f".{os.getpid()}")
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            written.write_text(json.dumps(self._known, indent=0, sort_keys=True), encoding="utf-8")
-            written.replace(self._path)
-        except OSError as error:
-            logger.warning("the times of layers are not kept in '%s': %s", self._path, error)
-
-    def _stored(self) -> dict[str, float]:
-        if not self._path.exists():
-            return {}
-        known: dict[str, float] = json.loads(self._path.read_text(encoding="utf-8"))
-        return known
+        self._known = {**found, **self._known, **stored(self._path)}
+        store(self._path, self._known)
 
 
 def line(sums: Floats, measured: Floats) -> tuple[float, float]:

@@ -7,7 +7,6 @@ the instructions of a network that was never trained. Its flash and RAM are know
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from bitwright.export.c.cores import Core
 from bitwright.export.c.memory import memory_of
 from bitwright.export.c.model_source import write_model
 from bitwright.graph import Graph, Node
+from bitwright.measure.kept import store, stored
 from bitwright.measure.qemu.emulator import (
     COMPILER,
     FLAGS,
@@ -42,7 +42,7 @@ class Table:
     def __init__(self, core: Core, *, path: Path | None = None) -> None:
         self._core = core
         self._path = path or _kept(core)
-        self._costs = self._stored()
+        self._costs: dict[str, int] = stored(self._path)
 
     def __len__(self) -> int:
         return len(self._costs)
@@ -75,17 +75,8 @@ class Table:
         return Sizes(own.flash_bytes + self._costs[flash], own.ram_bytes + self._costs[ram])
 
     def _keep(self, found: Mapping[str, int]) -> None:
-        self._costs = {**found, **self._costs, **self._stored()}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        written = self._path.with_suffix(f".{os.getpid()}")
-        written.write_text(json.dumps(self._costs, indent=0, sort_keys=True), encoding="utf-8")
-        written.replace(self._path)
-
-    def _stored(self) -> dict[str, int]:
-        if not self._path.exists():
-            return {}
-        costs: dict[str, int] = json.loads(self._path.read_text(encoding="utf-8"))
-        return costs
+        self._costs = {**found, **self._costs, **stored(self._path)}
+        store(self._path, self._costs)
 
 
 def _kept(core: Core) -> Path:

@@ -290,6 +290,9 @@ def test_who_answers_alike() -> None:
         (make("onnxruntime-cpu"), make(NPU), True),
         (make("cortex-m4"), make("cortex-m7"), True),
         (make("cortex-m4"), make("onnxruntime-cpu"), False),
+        (make("onnxruntime-cuda"), make("onnxruntime-cuda"), True),
+        (make("onnxruntime-cuda"), make("onnxruntime-tensorrt"), False),
+        (make("onnxruntime-cuda"), make("onnxruntime-cpu"), False),
         (Shallow(), OnnxRuntimeCpu(), False),
     ]
     assert [answer_alike(a, b) for a, b, _ in alike] == [same for *_, same in alike]

@@ -32,6 +32,11 @@ class _Gpu(Target):
     _providers: "ClassVar[Providers]"
     _library: ClassVar[str]  # of the provider, in onnxruntime's own folder
 
+    @property
+    def fingerprint(self) -> str:
+        """The provider: CUDA and TensorRT may answer otherwise to the same file."""
+        return self._providers[0][0]
+
     def missing(self) -> str | None:
         """The provider or the device, where it is not there, and what to do."""
         if not _installed(self._library):

@@ -1,6 +1,7 @@
 """Sensitivity as it is measured: which networks, which units, on which images (M4.2)."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,9 +40,8 @@ def space_of(shop: Shop, settings: StudyConfig) -> JointSpace:
     return JointSpace(settings.space.stages, methods, input_shape=shape, classes=10)
 
 
-def probes_of(shop: Shop, settings: StudyConfig) -> tuple[tuple[Probe, ...], list[tuple[int, int]]]:
-    heard: list[tuple[int, int]] = []
-    prober = Prober(
+def prober_of(shop: Shop, settings: StudyConfig, progress: Callable[[int, int], None]) -> Prober:
+    return Prober(
         shop,
         space_of(shop, settings),
         settings.sensitivity,
@@ -51,8 +51,13 @@ def probes_of(shop: Shop, settings: StudyConfig) -> tuple[tuple[Probe, ...], lis
             "activation": settings.quantization.methods("activation"),
         },
         settings.search.seed,
-        lambda done, total: heard.append((done, total)),
+        progress,
     )
+
+
+def probes_of(shop: Shop, settings: StudyConfig) -> tuple[tuple[Probe, ...], list[tuple[int, int]]]:
+    heard: list[tuple[int, int]] = []
+    prober = prober_of(shop, settings, lambda done, total: heard.append((done, total)))
     return prober.probes(), heard
 
 
@@ -79,6 +84,19 @@ def test_every_unit_of_every_kind_takes_every_method(shop: Shop, config: Any) ->
     }
     assert len(probes) == len(asked)
     assert heard == [(done + 1, len(asked)) for done in range(len(asked))]
+
+
+def test_a_changed_network_is_tuned_under_its_policy_from_the_first_step(
+    shop: Shop, config: Any
+) -> None:
+    answers = []
+    for part in (0.0, 0.8):
+        settings = study(config, sensitivity={**QUICK, "tune_steps": 4}, train__full_precision=part)
+        prober = prober_of(shop, settings, lambda done, total: None)
+        inquiry = prober.inquiries()[0]
+        trained = shop.build(inquiry.blueprint, seed=0)
+        answers.append(prober.ask(inquiry.questions[0], inquiry.blueprint, trained))
+    assert answers[0] == answers[1]
 
 
 def test_pinned_units_are_not_asked_about(shop: Shop, config: Any) -> None:

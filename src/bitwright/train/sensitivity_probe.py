@@ -166,6 +166,7 @@ class Prober:
                 "epochs": 1.0,
                 "patience": None,
                 "warmup": 0.0,
+                "full_precision": 0.0,
                 "learning_rate": self.budget.learning_rate * TUNING_RATE,
             }
         )

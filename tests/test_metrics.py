@@ -1,5 +1,7 @@
 """One table of metrics, and how their values are written."""
 
+import math
+
 import pytest
 
 from bitwright.metrics import COMPARED, EVERYWHERE, LATENCY, METRICS, compared, known, on, traded
@@ -61,6 +63,20 @@ def test_an_entry_knows_what_was_measured() -> None:
     shown = [metric.name for metric in compared([entry, None, BARE])]
     assert sorted(shown) == sorted(measured)
     assert shown.index("latency_ms@cortex-m4") == shown.index("latency_ms") + 1
+
+
+@pytest.mark.parametrize(
+    ("value", "spread", "told"),
+    [
+        (math.inf, 0.01, "-"),
+        (math.nan, 0.01, "-"),
+        (0.5, math.nan, "0.500 ms"),
+        (0.00891, 0.0002, "0.0089 ± 0.0002 ms"),
+    ],
+)
+def test_what_is_not_finite_is_not_told(value: float, spread: float, told: str) -> None:
+    measured = fields_of({"latency_ms": Measurement(value, spread)})
+    assert LATENCY.tell(Entry("winner", Genome("s"), (), (), **measured)) == told
 
 
 def test_nothing_is_compared_where_nothing_was_measured() -> None:

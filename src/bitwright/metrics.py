@@ -62,7 +62,7 @@ class Metric:
         value = entry.metric(self.name) if entry else None
         shown = self.show(value)
         spread = entry.spread(self.name) if entry else None
-        if spread is None or value is None or shown == MISSING:
+        if spread is None or value is None or MISSING in (shown, self.show(spread)):
             return shown
         reach = self._number(spread, self._decimals(value))
         return f"{shown.removesuffix(f' {self.unit}')} {PLUS_MINUS} {reach} {self.unit}".rstrip()

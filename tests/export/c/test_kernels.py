@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bitwright.export import reference
 from bitwright.export.c.host import HostModel
-from bitwright.export.c.weights import FORMS
-from bitwright.export.integer import Grid, IntegerModel, Layer, Rescale
+from bitwright.export.c.weights import FORMS, store
+from bitwright.export.integer import Grid, IntegerModel, Kernel, Layer, Rescale
 from bitwright.graph import GraphBuilder
 from bitwright.quant.spec import Method
 from bitwright.testing.c_networks import PIXELS, every_layer
@@ -165,6 +165,20 @@ def test_convolutions_round_exactly_at_every_shift(
         [rng.integers(0, high, (2, 3, 3, 5), np.uint8) for high in (3, 20, 255)]
     )
     assert_codes_exact(model, images)
+
+
+@pytest.mark.parametrize("shift", [33, 35, 37])
+def test_few_uneven_levels_of_small_codes_are_exact(shift: int) -> None:
+    """Too few weights for a table: they are stored as 8 bits, further apart than their levels."""
+    model = one_conv(4, Rescale(np.int64(1_518_500_249), np.int64(shift)))
+    source, layer = model.layers
+    levels = np.array([-6, -5, -1, 0, 1, 5, 6], np.int32)
+    grid = Grid(np.float32(1), np.int32(0), 3, -6, 6, levels)
+    codes = np.array([[5, -1, 0, -5], [1, 5, -5, 0], [0, -1, 1, 5]], np.int8)
+    assert store(Kernel(codes, grid, np.zeros(3, np.int32)), order=(0, 1)).form == "w8"
+    layer = dataclasses.replace(layer, codes=codes.reshape(3, 4, 1, 1), weights=grid)
+    model = dataclasses.replace(model, layers=(source, layer))
+    assert_codes_exact(model, random_images(model.graph, 4, np.random.default_rng(shift)))
 
 
 @pytest.mark.parametrize("depthwise", [False, True])

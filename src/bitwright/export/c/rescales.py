@@ -19,7 +19,7 @@ FULL_MULTIPLIER = 2**30  # at least so large where the shift allows: then what s
 CARE = 64  # more than its shift marks a convolution's channel that is not rescaled the plain way
 PLAIN_SHIFT = 11  # weights are moved left until their sums are to be shifted by so many
 LARGEST_LEFT = 22  # a centred code (< 2**9) moved so far stays inside int32
-LARGEST_CODE = 255
+LARGEST_CODE, FIELD_BITS = 255, 8
 INT16_MAX, UINT16_MAX, INT32_MAX = 2**15 - 1, 2**16 - 1, 2**31 - 1
 
 
@@ -60,7 +60,8 @@ def conv_rescale_of(layer: Layer, worst: int) -> CRescale:
     found, kernel = rescale_of(layer), layer.kernel
     zero = kernel.grid.zero_point.reshape(-1, *[1] * (kernel.codes.ndim - 1))
     weights = np.abs(kernel.codes.astype(np.int64) - zero).max()
-    span = kernel.grid.high - kernel.grid.low
+    whole = kernel.grid.uneven or kernel.grid.bits == FIELD_BITS  # such codes are stored from -128
+    span = LARGEST_CODE if whole else kernel.grid.high - kernel.grid.low
     room = min(INT16_MAX // max(int(weights), 1), UINT16_MAX // span, INT32_MAX // max(worst, 1))
     lift = PLAIN_SHIFT - found.shift.astype(np.int64)
     plain = (lift >= 0) & (np.exp2(lift) <= room) & (_first_tie(found) > worst)

@@ -26,6 +26,12 @@ def test_the_target_page_tells_the_same_error(papers, result):
     assert told in papers["docs/targets.md"].text
 
 
+def test_the_target_page_tells_how_much_too_slow_a_network_was_foretold(papers, result):
+    assert "foretold more than 5 % too slow" in papers["docs/targets.md"].text
+    for said in ("measured_ms", "metered_ms"):
+        assert max(row["foretold_ms"] / row[said] for row in result["networks"]) < 1.05
+
+
 def test_a_mark_that_was_missed_is_told(script, result):
     assert "missed" not in script.block(result)
     result["all"] |= {"mean_error": 0.2, "spearman": 0.9}

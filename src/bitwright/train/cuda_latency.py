@@ -32,10 +32,11 @@ def cuda_latency(net: QuantNet, *, runs: int = RUNS) -> Measurement:
     for _ in range(WARMUP_RUNS):
         net(image)
     marks = [(_event(), _event()) for _ in range(runs)]
+    stream = torch.cuda.current_stream(device)  # of the network's device, whichever is current
     for start, end in marks:
-        start.record()
+        start.record(stream)
         net(image)
-        end.record()
+        end.record(stream)
     torch.cuda.synchronize(device)
     net.train(training)
     times = np.array([round(NS_PER_MS * start.elapsed_time(end)) for start, end in marks], np.int64)

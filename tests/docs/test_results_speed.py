@@ -49,6 +49,7 @@ def test_every_number_is_told(script):
         assert row in text
     assert "the same as in integers but for small." in text
     assert "slower than its float32 form: missed by small w8a8 (0.50x)." in text
+    assert "2 times as fast as in float32: missed, small is 0.50x." in text
     assert "51.23 %" in text
     assert "+1.23 points (95 % interval -0.50 to +2.96)" in text
     assert "has not been run" not in text

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from bitwright.errors import TargetError
 from bitwright.export import reference
@@ -9,9 +10,12 @@ from bitwright.export.c.model_source import write_model
 from bitwright.export.c.rescales import careful, conv_rescale_of
 from bitwright.graph import Graph, GraphBuilder
 from bitwright.measure.qemu.stand_in import IMAGE, ITSELF, alone, stand_in
+from bitwright.nets.build import QuantNet
 from bitwright.quant.spec import Method
+from bitwright.space.joint import expand
 from bitwright.testing.c_networks import PIXELS, every_layer
 from bitwright.testing.integer_models import random_images, random_model
+from bitwright.testing.networks import blueprint_of
 
 METHODS = (
     *(("lsq:3", "lsq:8:tensor"), ("affine:8:channel", "affine:4:tensor"), ("binary:1", "pact:2")),
@@ -48,9 +52,23 @@ def test_only_where_all_scales_are_powers_of_two_do_channels_need_care() -> None
         layer = model.layer("point")
         return careful(conv_rescale_of(layer, reference.worst_sum(model, layer)))
 
-    assert cared("power_of_two:8", "power_of_two:8:tensor") > 0
-    assert cared("power_of_two:8", "lsq:8:tensor") == 0
+    assert cared("power_of_two:8:tensor", "power_of_two:8:tensor") > 0
+    assert cared("power_of_two:8:tensor", "lsq:8:tensor") == 0
     assert cared("lsq:8", "power_of_two:8:tensor") == 0
+
+
+@pytest.mark.parametrize("weight", ["power_of_two:8", "power_of_two:8:tensor", "lsq:8"])
+def test_as_many_channels_need_care_as_in_a_network_with_norms(weight: str) -> None:
+    """Steps by channel take the norm in when it is folded: they are no powers of two any more."""
+    stages = ({"name": "stem", "width": 8}, {"name": "body", "width": 8})
+    graph = expand(blueprint_of(*stages, weight=weight, activation="power_of_two:8:tensor"))
+    net = QuantNet(graph, input_step=0.02, input_zero=120).train()
+    net(torch.from_numpy(random_images(graph, 16, np.random.default_rng(0))))
+    found = []
+    for model in (net.eval().to_integer(), stand_in(graph)):
+        layer = model.layer("body/0/conv")
+        found.append(careful(conv_rescale_of(layer, reference.worst_sum(model, layer))))
+    assert found[0] == found[1] == (1 if weight == "power_of_two:8:tensor" else 0)
 
 
 @pytest.mark.parametrize("name", [node.name for node in every_layer("lsq:4", "lsq:8").nodes[1:]])

@@ -84,9 +84,7 @@ def _rescales(
     """Factors that bring sums of usual size onto the whole grid."""
     half = max(output.high - output.low, 1) / 2
     rms = [max((grid.high - grid.low) / 4, 0.5) for grid in grids]
-    methods = [graph.node(name).activation for name in node.inputs] + [node.activation]
-    methods += [node.weight] if node.weight is not None else []
-    powers = all(method is not None and method.transform == "power_of_two" for method in methods)
+    powers = _in_powers(graph, node)
     match node.op:
         case "conv" | "linear":
             codes: npt.NDArray[np.int8] = parts["codes"]
@@ -105,6 +103,16 @@ def _rescales(
             if node.op == "global_average_pool":
                 area = math.prod(graph.node(node.inputs[0]).shape[1:])
             return (rescale_for(_usual(half / (area * rms[0]), powers=powers)),)
+
+
+def _in_powers(graph: Graph, node: Node) -> bool:
+    """Whether all scales are powers of two: steps by channel with a norm folded in are not."""
+    methods = [graph.node(name).activation for name in node.inputs] + [node.activation]
+    if node.weight is not None:
+        if node.batch_norm and node.weight.per_channel:
+            return False
+        methods.append(node.weight)
+    return all(method is not None and method.transform == "power_of_two" for method in methods)
 
 
 def _usual(factor: npt.ArrayLike, *, powers: bool) -> npt.NDArray[np.float64]:

@@ -92,6 +92,7 @@ def _key(graph: Graph, node: Node, rows: Mapping[str, int]) -> str:
     sources = [graph.node(name) for name in node.inputs]
     about: list[object] = [node.op, node.shape, node.kernel, node.stride, node.groups, node.gate]
     about += [node.signed, str(node.weight), str(node.activation), rows.get(node.name)]
+    about += [node.batch_norm]
     about += [(source.shape, str(source.activation), source.gate) for source in sources]
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:24]
 

@@ -66,7 +66,9 @@ def told_scale(
         factors = (1, float(tried.second))[: len(terms)]
         results = np.dot(factors, terms) / float(tried.scale)
         gap = _to_half(results)
-        # One exactly on a half is so in float32 too, which rounds ties to even as integers do.
+        # One exactly on a half is taken to be so in float32 too, which rounds ties to even as
+        # integers do. Of a sum that holds for scales of few binary digits, as powers of two; of
+        # others no scale told would bring their ties back.
         return int(((np.rint(results) != wanted) | ((gap > 0) & (gap <= errors))).sum())
 
     best = min((Told(_off(scale, step)) for step in STEPS), key=doubts)

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from bitwright.config import QuantizationConfig, SpaceConfig, StudyConfig
+from bitwright.config import (
+    DataConfig,
+    QuantizationConfig,
+    SpaceConfig,
+    StudyConfig,
+    TrainConfig,
+)
 from bitwright.errors import ConfigError
 from bitwright.quant.spec import Method
 from bitwright.space.templates import TEMPLATES, stages_of
@@ -333,3 +339,11 @@ def test_a_training_of_which_one_key_is_given_keeps_its_other_defaults(
     for name in place.split("."):
         found = getattr(found, name)
     assert (found.epochs, found.weight_decay) == (epochs, 0.5)
+
+
+def test_a_training_of_another_part_serves_too() -> None:
+    budget = TrainConfig(epochs=3, batch=32)
+    study = StudyConfig(
+        data=DataConfig(name="digits"), space=SpaceConfig(template="tiny"), final=budget
+    )
+    assert study.final.model_dump() == budget.model_dump()

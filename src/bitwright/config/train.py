@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from bitwright.config.part import Part
 
@@ -45,6 +45,13 @@ class TrainConfig(Part):
 
     fused: Literal["auto", "on", "off"] = "auto"
     """Quantize by compiled C; auto: where there is a C compiler. Equal up to rounding."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_its_kind(cls, value: Any) -> Any:
+        """Another part's training serves too: the keys are the same."""
+        other = isinstance(value, TrainConfig) and not isinstance(value, cls)
+        return value.model_dump() if other else value
 
     @field_validator("fused", mode="before")
     @classmethod

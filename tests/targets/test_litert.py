@@ -1,7 +1,6 @@
 """The LiteRT target: what runs computes the integer model, in XNNPACK's integer kernels."""
 
 import dataclasses
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from bitwright.cli.app import run
 from bitwright.errors import ExportError, TargetError
 from bitwright.export import reference
 from bitwright.export.integer import Grid, IntegerModel, Layer
-from bitwright.export.onnx_reader import read
 from bitwright.export.tflite import build
 from bitwright.export.tflite_file import metadata_of
 from bitwright.graph import Graph, GraphBuilder
@@ -19,7 +17,6 @@ from bitwright.quant.spec import Method
 from bitwright.space.joint import expand
 from bitwright.targets.base import make
 from bitwright.targets.litert import LiteRt, Running
-from bitwright.tasks.data.load import load as load_data
 from bitwright.testing.c_networks import PIXELS, every_layer
 from bitwright.testing.integer_models import random_images, random_model
 from bitwright.testing.networks import blueprint_of
@@ -41,9 +38,8 @@ METHODS = [
 
 
 @pytest.fixture(autouse=True)
-def _runtime(request: pytest.FixtureRequest) -> None:
-    if "without_it" not in request.node.name:
-        pytest.importorskip("ai_edge_litert", reason="comes with the extra 'litert'")
+def _runtime() -> None:
+    pytest.importorskip("ai_edge_litert", reason="comes with the extra 'litert'")
 
 
 def random_network(weight: str, activation: str) -> IntegerModel:
@@ -243,34 +239,3 @@ def test_files_that_are_not_ours_are_refused(tmp_path: Path) -> None:
         make("litert").measure(tmp_path / "theirs.onnx")
     with pytest.raises(TargetError, match="LiteRT does not take the network"):
         Running(b"no flatbuffer", (1, 2, 2), threads=1)
-
-
-def test_a_study_without_it_is_told_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
-    model = random_network("lsq:4", "lsq:4:tensor")
-    with pytest.raises(TargetError, match=r"pip install 'bitwright\[litert\]'"):
-        make("litert").export(model, tmp_path / "model.onnx", {})
-    assert "pip install 'bitwright[litert]'" in (make("litert").missing() or "")
-    study = tmp_path / "study.yaml"
-    study.write_text("data: digits\nspace: tiny\ntarget: litert\n")
-    assert run(["search", str(study), "--out", str(tmp_path / "out"), "--quiet"]) == 2
-    assert "pip install 'bitwright[litert]'" in capsys.readouterr().err
-
-
-def test_with_it_nothing_is_missing() -> None:
-    assert make("litert").missing() is None
-
-
-@pytest.mark.slow
-def test_a_study_ends_in_a_network_that_predicts_as_its_integers(program) -> None:
-    metrics = {"accuracy": {"weight": 1}, "latency_ms": {"weight": 0.1, "reference": 0.05}}
-    name = program.study(target="litert", reward={"metrics": metrics}, search__iterations=1)
-    assert program.run("search", name, "--quiet").code == 0
-    told = program.run("show", name, "--json").json
-    assert told["trials"]["complete"] >= 1 and told["final"]["metrics"]["tflite_bytes"] > 0
-    (path,) = program.folder.rglob("model.onnx")
-    images = load_data("digits").test.images
-    wanted = reference.run(read(path), images).argmax(1)
-    assert (make("litert").load(path).logits(images).argmax(1) != wanted).mean() <= DIFFERENT

@@ -1,7 +1,6 @@
 """The OpenVINO target: what runs computes the integer model, in integer kernels."""
 
 import platform
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,12 @@ from bitwright.cli.app import run
 from bitwright.errors import ExportError, TargetError
 from bitwright.export import reference
 from bitwright.export.integer import IntegerModel
-from bitwright.export.onnx_reader import read
 from bitwright.export.openvino_ir import build
 from bitwright.graph import Graph
 from bitwright.quant.spec import Method
 from bitwright.space.joint import expand
 from bitwright.targets.base import make
 from bitwright.targets.openvino_cpu import OpenVino, _compiled
-from bitwright.tasks.data.load import load as load_data
 from bitwright.testing.c_networks import every_layer
 from bitwright.testing.integer_models import random_images, random_model
 from bitwright.testing.networks import blueprint_of
@@ -38,9 +35,8 @@ METHODS = [
 
 
 @pytest.fixture(autouse=True)
-def _runtime(request: pytest.FixtureRequest) -> None:
-    if "without_it" not in request.node.name:
-        pytest.importorskip("openvino", reason="comes with the extra 'openvino'")
+def _runtime() -> None:
+    pytest.importorskip("openvino", reason="comes with the extra 'openvino'")
 
 
 def random_network(weight: str, activation: str) -> IntegerModel:
@@ -125,34 +121,3 @@ def test_the_ir_is_written_with_its_metadata_and_answers(
     with pytest.raises(TargetError, match="the network takes uint8"):
         loaded.logits(images[:, :, 1:])
     assert target.measure(path)["ir_bytes"].value > path.stat().st_size
-
-
-def test_a_study_without_it_is_told_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(sys.modules, "openvino", None)
-    model = random_network("lsq:4", "lsq:4:tensor")
-    with pytest.raises(TargetError, match=r"pip install 'bitwright\[openvino\]'"):
-        make("openvino").export(model, tmp_path / "model.onnx", {})
-    assert "pip install 'bitwright[openvino]'" in (make("openvino").missing() or "")
-    study = tmp_path / "study.yaml"
-    study.write_text("data: digits\nspace: tiny\ntarget: openvino\n")
-    assert run(["search", str(study), "--out", str(tmp_path / "out"), "--quiet"]) == 2
-    assert "pip install 'bitwright[openvino]'" in capsys.readouterr().err
-
-
-def test_with_it_nothing_is_missing() -> None:
-    assert make("openvino").missing() is None
-
-
-@pytest.mark.slow
-def test_a_study_ends_in_a_network_that_predicts_as_its_integers(program) -> None:
-    metrics = {"accuracy": {"weight": 1}, "latency_ms": {"weight": 0.1, "reference": 0.05}}
-    name = program.study(target="openvino", reward={"metrics": metrics}, search__iterations=1)
-    assert program.run("search", name, "--quiet").code == 0
-    told = program.run("show", name, "--json").json
-    assert told["trials"]["complete"] >= 1 and told["final"]["metrics"]["ir_bytes"] > 0
-    (path,) = program.folder.rglob("model.onnx")
-    images = load_data("digits").test.images
-    wanted = reference.run(read(path), images).argmax(1)
-    assert (make("openvino").load(path).logits(images).argmax(1) != wanted).mean() <= DIFFERENT

@@ -61,6 +61,11 @@ def metadata(path: Path | str) -> dict[str, str] | None:
     return {item.key: item.value for item in proto.metadata_props}
 
 
+def provenance(path: Path | str) -> dict[str, str]:
+    """The metadata that any other form of the network carries too: all but this form's layers."""
+    return {key: text for key, text in (metadata(path) or {}).items() if key != LAYERS_KEY}
+
+
 def _parsed(path: Path | str) -> onnx.ModelProto:
     if not Path(path).is_file():
         raise TargetError(f"there is no model file '{path}'; name a study's .onnx file")

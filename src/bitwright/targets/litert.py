@@ -80,12 +80,10 @@ class LiteRt(Target):
 
     def ship(self, path: Path, folder: Path) -> dict[str, float]:
         """Writes the `.tflite` of an exported file, its metadata inside; what it costs."""
-        from bitwright.export.onnx_layers import LAYERS_KEY
-        from bitwright.export.onnx_reader import metadata, read
+        from bitwright.export.onnx_reader import provenance, read
         from bitwright.export.tflite import build
 
-        about = {key: text for key, text in (metadata(path) or {}).items() if key != LAYERS_KEY}
-        file = build(read(path), about)
+        file = build(read(path), provenance(path))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FILE_NAME).write_bytes(file)
         return {"tflite_bytes": float(len(file))}

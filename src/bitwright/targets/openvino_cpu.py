@@ -74,12 +74,10 @@ class OpenVino(Target):
 
     def ship(self, path: Path, folder: Path) -> dict[str, float]:
         """Writes the IR of an exported file, its metadata inside; what it costs."""
-        from bitwright.export.onnx_layers import LAYERS_KEY
-        from bitwright.export.onnx_reader import metadata, read
+        from bitwright.export.onnx_reader import provenance, read
         from bitwright.export.openvino_ir import build, write
 
-        about = {key: text for key, text in (metadata(path) or {}).items() if key != LAYERS_KEY}
-        parts = write(build(read(path), about), folder / IR)
+        parts = write(build(read(path), provenance(path)), folder / IR)
         return {"ir_bytes": float(sum(part.stat().st_size for part in parts))}
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from plot_pareto import PICTURE, RESULTS, draw
+from results_page import replaced
 from rich.console import Console
 
 import bitwright as bw
@@ -63,8 +64,7 @@ def block(results: Mapping[str, Any], table: str) -> str:
 
 def with_block(readme: str, text: str) -> str:
     """The README with its demo block replaced."""
-    before, _, rest = readme.partition(BEGIN)
-    return before + text + rest.partition(END)[2]
+    return replaced(readme, text, begin=BEGIN, end=END)
 
 
 def main() -> None:

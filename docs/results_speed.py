@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from results_page import PAGE, ROOT, replaced
+from results_page import ROOT, Section
 
 STEP = ROOT / "benchmarks/results/qat-step.json"
 LATENCY = ROOT / "benchmarks/results/latency.json"
 NOT_RUN = "`make bench-{}` has not been run to its end on this version."
 TWICE = 2.0  # times as fast as float32, that one network is to be
-BEGIN, END = "<!-- speed:begin -->", "<!-- speed:end -->"
+SECTION = Section("speed")
 
 
 def found(path: Path) -> dict[str, Any]:
@@ -24,12 +24,11 @@ def found(path: Path) -> dict[str, Any]:
 
 def block(step: Mapping[str, Any], latency: Mapping[str, Any]) -> str:
     """The section: the training step, its accuracy, and the latency of exported files."""
-    parts = [BEGIN]
-    parts += _step(step["step"]) if "step" in step else [NOT_RUN.format("qat-step")]
+    parts = list(_step(step["step"])) if "step" in step else [NOT_RUN.format("qat-step")]
     whole = "fast_minus_exact_points" in step.get("accuracy", {})
     parts.append(_accuracy(step["accuracy"]) if whole else NOT_RUN.format("qat-accuracy"))
     parts += _latency(latency) if latency else [NOT_RUN.format("latency")]
-    return "\n\n".join([*parts, END])
+    return SECTION.of(parts)
 
 
 def _where(machine: Mapping[str, str]) -> str:
@@ -113,16 +112,5 @@ def _marks(networks: Mapping[str, Any]) -> str:
     )
 
 
-def with_block(page: str, text: str) -> str:
-    """The page with its block replaced."""
-    return replaced(page, text, begin=BEGIN, end=END)
-
-
-def main() -> None:
-    """Rewrites the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(with_block(page, block(found(STEP), found(LATENCY))), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    SECTION.write(block(found(STEP), found(LATENCY)))

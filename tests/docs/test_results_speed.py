@@ -36,7 +36,7 @@ LATENCY = {
 
 def test_the_committed_section_is_what_the_results_say(script):
     text = script.block(script.found(script.STEP), script.found(script.LATENCY))
-    assert text in script.PAGE.read_text(encoding="utf-8"), "run docs/results_speed.py"
+    assert text in script.SECTION.page.read_text(encoding="utf-8"), "run docs/results_speed.py"
 
 
 def test_every_number_is_told(script):
@@ -63,6 +63,7 @@ def test_what_was_not_run_is_said(script):
 
 
 def test_the_rest_of_the_page_stays(script):
-    page = f"before\n{script.BEGIN}\nold\n{script.END}\nafter\n"
-    assert script.with_block(page, script.block({}, {})).startswith("before\n" + script.BEGIN)
-    assert script.with_block(page, script.block({}, {})).endswith(script.END + "\nafter\n")
+    section = script.SECTION
+    page = f"before\n{section.begin}\nold\n{section.end}\nafter\n"
+    assert section.within(page, script.block({}, {})).startswith("before\n" + section.begin)
+    assert section.within(page, script.block({}, {})).endswith(section.end + "\nafter\n")

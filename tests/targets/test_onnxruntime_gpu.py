@@ -40,7 +40,16 @@ def test_what_is_missing_is_told_with_the_remedy(name: str, monkeypatch) -> None
         f"target '{name}' finds no CUDA device; nvidia-smi tells what the driver sees"
     )
     monkeypatch.setattr(onnxruntime_gpu, "device_name", lambda: "a GPU")
+    monkeypatch.setattr(onnxruntime_gpu, "_starts", lambda provider: False)
+    assert "cannot load what onnxruntime's" in (target.missing() or "")
+    assert "pip install 'onnxruntime-gpu[cuda,cudnn]'" in (target.missing() or "")
+    monkeypatch.setattr(onnxruntime_gpu, "_starts", lambda provider: True)
     assert target.missing() is None
+
+
+def test_whether_a_provider_starts_is_tried() -> None:
+    assert onnxruntime_gpu._starts("CPUExecutionProvider")
+    assert not onnxruntime_gpu._starts("NobodysExecutionProvider")
 
 
 def test_the_provider_is_looked_for_in_the_package(monkeypatch) -> None:

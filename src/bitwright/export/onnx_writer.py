@@ -298,15 +298,10 @@ class Writer:
         codes = whole.name
         if grid.uneven:
             return whole._replace(name=self._on_levels(codes, name, grid))
-        # Narrow grids by integer Min: a float Clip would keep the layers around it in float.
-        if grid.high < 255:
-            codes = self._nodes.add(
-                "Min", codes, self._nodes.constant(np.array(grid.high, np.uint8))
-            )
-        if grid.low > 0:
-            codes = self._nodes.add(
-                "Max", codes, self._nodes.constant(np.array(grid.low, np.uint8))
-            )
+        if grid.low > 0 or grid.high < 255:
+            # Of integers: a Clip of reals would keep the layers around it in float.
+            ends = (self._nodes.constant(np.array(end, np.uint8)) for end in (grid.low, grid.high))
+            codes = self._nodes.add("Clip", codes, *ends)
         return whole._replace(name=codes)
 
     def _on_levels(self, codes: str, name: str, grid: Grid) -> str:

@@ -1,5 +1,9 @@
 """An exported file at work: load it, hand it images, get classes."""
 
+import contextlib
+import functools
+import importlib
+import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 Providers = Sequence[tuple[str, Mapping[str, str]]]  # by name, with their options; the best first
 
 CPU: Providers = (("CPUExecutionProvider", {}),)
+CUDA = "CUDAExecutionProvider"
 CLASSES_KEY = "classes"  # metadata: the class names as a JSON list
 BATCH = 256  # images run at a time, so that memory does not grow with their number
 
@@ -48,6 +53,8 @@ def session_of(
     first = providers[0][0]
     if first not in onnxruntime.get_available_providers():
         raise _not_at_work(place, first, "the installed onnxruntime does not have it")
+    if first != CPU[0][0]:
+        _load_libraries()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -55,16 +62,40 @@ def session_of(
     if not processor.sums_int8_exactly():
         # Takes int8 weights as uint8, exact everywhere: 1.3 times slower where it is not needed.
         options.add_session_config_entry("session.x64quantprecision", "1")
+    if first == CUDA:
+        # It has no integer kernels: weights become numbers once, not in each inference (1.3 times
+        # as fast).
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
     try:
-        session = onnxruntime.InferenceSession(model, options, providers=list(providers))
+        session = onnxruntime.InferenceSession(
+            model, options, providers=list(providers), enable_fallback=0
+        )
     except run_errors() as error:
         raise TargetError(
             f"{place} cannot be run by ONNX Runtime {onnxruntime.__version__}: {error}; "
             "export it again, or update onnxruntime"
         ) from error
+    except (RuntimeError, ValueError) as error:  # of a provider that does not begin
+        raise _not_at_work(place, first, " ".join(str(error).split())) from error
     if session.get_providers()[0] != first:
         raise _not_at_work(place, first, "it found no device, or not its libraries")
     return session
+
+
+@functools.cache
+def _load_libraries() -> None:
+    """CUDA's and cuDNN's libraries, and TensorRT's, out of their Python packages.
+
+    The system's loader does not look there; what it finds by itself need not be there. What is in
+    neither place keeps the provider from its work, and that is told.
+    """
+    import onnxruntime
+
+    onnxruntime.set_default_logger_severity(4)  # what goes wrong is raised, and told once
+    with contextlib.redirect_stdout(io.StringIO()):  # a line for each library it does not find
+        onnxruntime.preload_dlls()
+    with contextlib.suppress(ImportError):
+        importlib.import_module("tensorrt")  # loads its own
 
 
 def _not_at_work(place: str, provider: str, reason: str) -> TargetError:
@@ -142,6 +173,7 @@ def run_errors() -> tuple[type[Exception], ...]:
     from onnxruntime.capi import onnxruntime_pybind11_state as state
 
     return (
+        state.EPFail,
         state.Fail,
         state.InvalidProtobuf,
         state.InvalidGraph,

@@ -5,12 +5,14 @@ CUDA what it does not take. Needs the package onnxruntime-gpu in the place of on
 """
 
 import ctypes
+import functools
 import sys
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from bitwright.errors import TargetError
 from bitwright.quant.spec import Method, Role
 from bitwright.records import Measurement
 from bitwright.targets.base import Runner, Target, integer_refusal
@@ -31,6 +33,7 @@ class _Gpu(Target):
 
     _providers: "ClassVar[Providers]"
     _library: ClassVar[str]  # of the provider, in onnxruntime's own folder
+    _remedy: ClassVar[str]  # what brings the libraries that the provider needs
 
     @property
     def fingerprint(self) -> str:
@@ -42,12 +45,17 @@ class _Gpu(Target):
         if not _installed(self._library):
             return (
                 f"the installed onnxruntime has no {self._providers[0][0]}; install "
-                "onnxruntime-gpu in its place: pip uninstall onnxruntime, then pip install "
-                "onnxruntime-gpu"
+                "onnxruntime-gpu in its place: pip uninstall onnxruntime, then "
+                f"{self._remedy}"
             )
         if device_name() is None:
             return (
                 f"target '{self.name}' finds no CUDA device; nvidia-smi tells what the driver sees"
+            )
+        if not _starts(self._providers[0][0]):
+            return (
+                f"target '{self.name}' cannot load what onnxruntime's {self._providers[0][0]} "
+                f"needs; install it: {self._remedy}"
             )
         return None
 
@@ -85,6 +93,7 @@ class OnnxRuntimeCuda(_Gpu):
     name = "onnxruntime-cuda"
     _providers = (CUDA, PROCESSOR)
     _library = "onnxruntime_providers_cuda"
+    _remedy = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
 
 
 class OnnxRuntimeTensorRt(_Gpu):
@@ -93,6 +102,7 @@ class OnnxRuntimeTensorRt(_Gpu):
     name = "onnxruntime-tensorrt"
     _providers = (TENSORRT, CUDA, PROCESSOR)
     _library = "onnxruntime_providers_tensorrt"
+    _remedy = "pip install 'onnxruntime-gpu[cuda,cudnn]' tensorrt-cu13"
 
 
 def device_name() -> str | None:
@@ -108,6 +118,28 @@ def device_name() -> str | None:
     if driver.cuDeviceGetName(name, NAME_BYTES, device):
         return None
     return name.value.decode()
+
+
+@functools.cache
+def _starts(provider: str) -> bool:
+    """Whether a network of one node begins on that provider: its libraries load, or they do not."""
+    from bitwright.export.runtime import session_of
+
+    try:
+        session_of(_one_node(), "a network of one node", providers=((provider, {}),))
+    except TargetError:
+        return False
+    return True
+
+
+def _one_node() -> bytes:
+    from onnx import TensorProto, helper
+
+    from bitwright.export.onnx_file import model_of
+
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "probe", [x], [y])
+    return bytes(model_of(graph).SerializeToString())
 
 
 def _installed(library: str) -> bool:

@@ -47,6 +47,25 @@ def test_no_trial_is_spent_on_what_is_too_large(config: Any, tmp_path: Path) -> 
     assert {outcome.state for outcome in screened.outcomes} == {"complete"}
 
 
+def test_what_is_too_large_loses_bits_where_the_study_says_so(
+    config: Any, repeatable: Any, tmp_path: Path
+) -> None:
+    changes = {
+        **SCREENED,
+        "search__screen": None,
+        "search__iterations": 2,
+        "limits": {"packed_bytes": LIMIT},
+    }
+    plain = run(config(**changes), tmp_path / "plain")
+    fitting = {**changes, "search__fit": True}
+    run(config(**{**fitting, "search__iterations": 1}), tmp_path / "half/study")
+    half = run(config(**fitting), tmp_path / "half/study")
+    whole = run(config(**fitting), tmp_path / "whole/study")
+    assert [*map(repeatable, half.outcomes)] == [*map(repeatable, whole.outcomes)]
+    kept = [sum(one.state == "complete" for one in view.outcomes) for view in (plain, whole)]
+    assert kept[1] > kept[0]
+
+
 def test_an_unknown_screen_is_refused_before_the_data_is_loaded(
     config: Any, tmp_path: Path
 ) -> None:

@@ -50,6 +50,9 @@ class SearchConfig(Part):
     screen: ScreenConfig | None = None
     """What chooses among the controller's proposals before any of them is trained."""
 
+    fit: bool = False
+    """Bring proposals within limits that are known before training, by fewer bits."""
+
     evaluator: str = "scratch"
     """How a candidate's worth is found out: a known name, or "module:Class"."""
 

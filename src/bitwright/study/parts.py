@@ -17,6 +17,7 @@ from bitwright.config import QuantizationConfig, StudyConfig, TrainConfig
 from bitwright.control.base import CONTROLLERS, Controller
 from bitwright.control.base import make as make_controller
 from bitwright.control.features import Features
+from bitwright.control.fitting import Fitting
 from bitwright.control.halving import Halving, Rungs
 from bitwright.control.reward import Reward
 from bitwright.control.screen import SCREENS
@@ -102,16 +103,22 @@ class Parts:
         return controller
 
     def proposer(self, space: JointSpace, folder: Path) -> Controller:
-        """The study's controller, behind a screen where the study names one."""
-        controller, settings = self.controller(space), self.config.search.screen
-        if settings is None:
+        """The study's controller, its proposals fitted and screened where the study says so."""
+        controller, search = self.controller(space), self.config.search
+        if search.screen is None and not search.fit:
             return controller
         bench = self.bench(space, folder)
+        features = Features(space, bench.costs)
+        if search.fit:
+            controller = Fitting(controller, space, costs=features.costs, reward=self.reward)
+        settings = search.screen
+        if settings is None:
+            return controller
         kind = SCREENS.get(settings.by)
         return Screened(
             controller,
             lambda: kind.make(bench),
-            features=Features(space, bench.costs),
+            features=features,
             reward=self.reward,
             pool=settings.pool,
             foretold=bench.foretold,

@@ -65,12 +65,12 @@ def _fixed(result: Mapping[str, Any]) -> str:
     counts = fixed["different"]
     told = [f"{name} {counts[target]:,}" for target, name in OTHERS.items()]
     return (
-        "Where activations lie on fixed ranges of several widths, as `dorefa` and `power_of_two` "
-        "give them, results often lie on a half but for the scales' last bit. Of the "
-        f"{fixed['networks'] * fixed['images']:,} predictions of {fixed['networks']} trained "
-        "networks of [such a study](../benchmarks/studies/fixed-ranges.yaml), all images of digits "
-        f"by each, ONNX Runtime makes {counts[BASE]:,} others than the integers, "
-        f"{' and '.join(told)}."
+        "Fixed ranges of several widths, `dorefa` beside `power_of_two`, are where exact halves "
+        "were to be feared: `dorefa`'s steps are a hair longer than its paper's, so that none come "
+        f"up ([quantization.md](quantization.md)). Of the {fixed['networks'] * fixed['images']:,} "
+        f"predictions of {fixed['networks']} trained networks of [such a "
+        "study](../benchmarks/studies/fixed-ranges.yaml), all images of digits by each, ONNX "
+        f"Runtime makes {counts[BASE]:,} others than the integers, {' and '.join(told)}."
     )
 
 

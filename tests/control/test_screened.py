@@ -12,7 +12,7 @@ from bitwright.control.predictor import Predictor
 from bitwright.control.reward import Reward, Term
 from bitwright.control.screen import Screen
 from bitwright.control.screened import Screened
-from bitwright.errors import ConfigError
+from bitwright.errors import ConfigError, MeasurementError
 from bitwright.records import Estimate
 from bitwright.seeds import generator
 from bitwright.testing.controllers import CHECKS, search
@@ -278,3 +278,29 @@ def test_what_the_target_foretells_counts_from_the_first_candidate_on(says):
     assert tested.propose(0, generator(3, 0, "propose")) == fast
     tested.propose(0, generator(3, 0, "propose"))
     assert len(asked) == len(set(asked))
+
+
+@pytest.mark.parametrize("says", ["estimates", "scores"])
+def test_what_the_target_cannot_tell_of_is_handed_on_only_where_there_is_nothing_else(says):
+    space = ToySpace()
+    controller = alone(space)
+    pool = pool_of(controller, 0, 3, 8)
+
+    def proposed(told):
+        def foretold(genome):
+            if genome not in told:
+                raise MeasurementError("too large")
+            return {"latency_ms": 1.0}
+
+        tested = Screened(
+            controller,
+            lambda: Knowing(space, says=says),
+            features=Features(space, lambda genome: {}),
+            reward=Reward("linear", {"accuracy": Term(), "latency_ms": Term(1.0, 1.0)}, {}),
+            pool=8,
+            foretold=foretold,
+        )
+        return tested.propose(0, generator(3, 0, "propose"))
+
+    assert {proposed([genome]) for genome in pool} == set(pool)
+    assert proposed([]) in pool

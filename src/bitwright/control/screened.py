@@ -13,7 +13,7 @@ from bitwright.control.features import REMEMBERED, Costs, Features, Floats
 from bitwright.control.learned import LearnedMetric
 from bitwright.control.reward import ACCURACY, Reward
 from bitwright.control.screen import Screen
-from bitwright.errors import ConfigError
+from bitwright.errors import ConfigError, MeasurementError
 from bitwright.records import Estimate, Genome, Outcome, outcome_from_json, outcome_to_json
 
 OPTIMISM = 0.5  # standard deviations that a guess is raised by: what is uncertain gets its chance
@@ -26,8 +26,9 @@ class Screened(Controller):
 
     The screen guesses accuracies. Costs that are exact before training are never guessed: what
     breaks a limit on them is handed on only where nothing else is found. Other metrics (latency)
-    are taken as `foretold` by the target. Where it foretells none they are learned from recorded
-    outcomes; until there are enough of them they set no candidate apart.
+    are taken as `foretold` by the target; a network that it cannot tell of (MeasurementError) is
+    handed on only where nothing else is found. Where it foretells none they are learned from
+    recorded outcomes; until there are enough of them they set no candidate apart.
     The most promising one has the highest reward if the guess is raised by a part of its spread;
     under a controller with objectives, it stands best among the recorded candidates that no other
     beats. While the screen gives no estimates, its scores choose among proposals that no other of
@@ -78,12 +79,17 @@ class Screened(Controller):
         """The most promising of a pool of the controller's proposals."""
         pool = self._pool(number, rng)
         estimates = self._screen.estimates(pool)
+        scores = None if estimates is not None else self._screen.scores(pool)
+        if estimates is None and scores is None:
+            return pool[0]
+        told = [at for at, genome in enumerate(pool) if self._is_told(genome)]
+        if not told:
+            return pool[0]
+        pool = [pool[at] for at in told]
         if estimates is not None:
-            return pool[self._most_promising(pool, estimates)]
-        scores = self._screen.scores(pool)
-        if scores is not None:
-            return pool[self._unbeaten(pool, scores, rng)]
-        return pool[0]
+            return pool[self._most_promising(pool, [estimates[at] for at in told])]
+        assert scores is not None
+        return pool[self._unbeaten(pool, [scores[at] for at in told], rng)]
 
     def estimate(self, genome: Genome) -> Estimate | None:
         """The screen's guess."""
@@ -142,6 +148,14 @@ class Screened(Controller):
         different = dict.fromkeys(pool)
         unseen = [genome for genome in different if genome not in self._seen] or list(different)
         return [one for one in unseen if _place(one, self.batch) == number % self.batch] or unseen
+
+    def _is_told(self, genome: Genome) -> bool:
+        """Whether the target can tell anything of the network; some are too large for its tools."""
+        try:
+            self._foretold(genome)
+        except MeasurementError:
+            return False
+        return True
 
     def _penalty(self, values: Mapping[str, float]) -> float:
         """What broken limits make of the reward; 0 where none of the known values breaks one."""

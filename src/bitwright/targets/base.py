@@ -174,7 +174,8 @@ class Target(abc.ABC):
 
         What is foretold is never reported. It screens candidates, and rules out before training
         those that break a limit even at the least. It may take a while, and need the target's
-        runtime, for layers that were not met before.
+        runtime, for layers that were not met before. MeasurementError for a network that the
+        target's tools cannot take.
         """
         del graph, needs
         return {}

@@ -26,7 +26,6 @@ from bitwright.quant.transforms.base import (
     rows_of,
 )
 
-
 LONGER = 2.0**-14  # the part by which steps of activations are longer, for each of their bits
 
 

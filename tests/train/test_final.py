@@ -164,4 +164,6 @@ def test_where_times_count_the_file_has_the_form_that_is_fastest(
     assert about["test_accuracy"] == f"{formed.test_accuracy:.4f}"
     assert formed.test_accuracy == entry.test_accuracy
     proof = dict(formed.proof)
+    assert proof["layers_in_float32_kernels"] == "stem/0/conv"
+    assert "layers_in_float32_kernels" not in dict(entry.proof)
     assert proof["differ_from_integer_reference"] == "0.000 %"

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from bitwright.config import TrainConfig
 from bitwright.export import reference
+from bitwright.export.float_layers import FLOAT_LAYERS
 from bitwright.metrics import TEST_ACCURACY, on
 from bitwright.nets.build import QuantNet
 from bitwright.records import Blueprint, Genome, Measurement
@@ -87,23 +88,26 @@ class Finisher:
             **fields_of(measured),
             model=path.name,
             curve=curve,
-            proof=tuple(self._proof(net, path, test).items()),
+            proof=(*self._proof(net, path, test).items(), *entry.proof),
         )
         checkpoint.remove()
         return entry
 
     def _tested(self, net: QuantNet, path: Path, entry: Entry, test: Part) -> Entry:
         """Exports the file in its form, tests it, and exports it again with what that told."""
+        form: dict[str, str] = {}
         about = {"genome": json.dumps(entry.genome.as_dict())}
         about |= describe(Blueprint((), 0, entry.units, entry.policy))
         self.shop.export(net, path, about)
         if self.timed:
-            about |= self.shop.target.form(path)
+            form = self.shop.target.form(path)
+            about |= form
             self.shop.export(net, path, about)
         held_out, tested = (self.shop.score_of_file(path, p) for p in (self.shop.held, test))
         about |= {"held_out_accuracy": f"{held_out:.4f}", "test_accuracy": f"{tested:.4f}"}
         self.shop.export(net, path, about)
-        return dataclasses.replace(entry, accuracy=held_out, test_accuracy=tested)
+        known = tuple(_in_float(form).items())
+        return dataclasses.replace(entry, accuracy=held_out, test_accuracy=tested, proof=known)
 
     def _proof(self, net: QuantNet, path: Path, test: Part) -> dict[str, str]:
         """How the file's answers agree with the trained network's and the reference's."""
@@ -129,6 +133,12 @@ class Finisher:
             "differ_from_integer_reference": f"{100 * inexact:.3f} %",
             "file_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         }
+
+
+def _in_float(form: Mapping[str, str]) -> dict[str, str]:
+    """The layers that run in float32 kernels in a file of that form; nothing without any."""
+    names = json.loads(form.get(FLOAT_LAYERS, "[]"))
+    return {"layers_in_float32_kernels": ", ".join(names)} if names else {}
 
 
 def _differing(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> float:

@@ -110,12 +110,14 @@ def _plot(models: Sequence[ModelView], cost: Metric) -> Plot | None:
         return None
     costs = [x for trace in data for x in trace["x"]]
     axis = {"title": {"text": f"{accuracy.title} ({accuracy.unit})"}}
+    layout = figure.layout(tradeoff.cost_axis(cost, costs), axis)
+    layout["legend"]["traceorder"] = "normal"  # that of the table
     return Plot(
         name=f"models-{figure.anchor(cost)}",
         title=f"Accuracy against {figure.lower(cost.title)}",
         reading="Up and to the left is better.",
         data=data,
-        layout=figure.layout(tradeoff.cost_axis(cost, costs), axis),
+        layout=layout,
     )
 
 

@@ -1,7 +1,10 @@
 """Proposals over a limit lose bits, the largest first, until they keep it; the contract holds."""
 
+import hashlib
+
 import pytest
 
+from bitwright.config import StageConfig
 from bitwright.control.base import make
 from bitwright.control.fitting import Fitting
 from bitwright.control.operators import choices, is_policy, sample
@@ -10,6 +13,7 @@ from bitwright.errors import ConfigError
 from bitwright.quant.spec import Method
 from bitwright.records import Genome
 from bitwright.seeds import generator
+from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.testing.controllers import CHECKS
 from bitwright.testing.toy_space import ToySpace, toy_metrics
 
@@ -124,6 +128,55 @@ def test_the_step_that_saves_most_comes_first():
                 saved[choice.path] = costs(genome)["packed_bytes"] - smaller
         assert saved[place] == max(saved.values())
     assert looked_at > 3
+
+
+@pytest.mark.parametrize(
+    ("here", "limit", "wanted"),
+    [
+        ("lsq:8:tensor", 4, "lsq:4:tensor"),
+        ("lsq:8:channel", 4, "lsq:4:channel"),
+        ("uniform:8:channel", 4, "dorefa:4:channel"),
+        ("lsq:8:tensor", 2, "dorefa:2:channel"),
+        ("lsq:4:tensor", 2, "dorefa:2:channel"),
+    ],
+)
+def test_of_methods_with_as_many_bits_only_the_most_alike_is_met(here, limit, wanted):
+    fours = ("dorefa:4:tensor", "dorefa:4:channel", "lsq:4:tensor", "lsq:4:channel")
+    methods = (*fours, here, "dorefa:2:channel")
+    space = JointSpace(
+        (StageConfig(name="stem", width=(8,)),),
+        MethodSpace(
+            tuple(map(Method.parse, dict.fromkeys(methods))), (Method.parse("lsq:8:tensor"),)
+        ),
+        input_shape=(1, 8, 8),
+        classes=10,
+    )
+
+    def bits_of_stem(genome):
+        return {"packed_bytes": Method.parse(genome.as_dict()["stem/0/weight"]).bits}
+
+    reward = Reward("linear", {"accuracy": Term()}, {"packed_bytes": limit})
+    controller = make("random", space, {}, seed=0)
+    controller = Fitting(controller, space, costs=bits_of_stem, reward=reward)
+    found = controller.fitted(space.fill(lambda choice: here))
+    assert found.as_dict() == {"stem/0/weight": wanted, "head/weight": here}
+
+
+@pytest.mark.parametrize("salt", range(5))
+def test_it_ends_whatever_the_costs_do_with_fewer_bits(salt):
+    def erratic(genome):
+        digest = hashlib.sha256(repr((salt, genome.picks)).encode()).digest()
+        return {"packed_bytes": float(digest[0])}
+
+    reward = Reward("linear", {"accuracy": Term()}, {"packed_bytes": 100.0})
+    controller = Fitting(make("random", SPACE, {}, seed=0), SPACE, costs=erratic, reward=reward)
+    changed = 0
+    for genome in drawn(60):
+        found = controller.fitted(genome)
+        changed += found != genome
+        assert found == genome or erratic(found)["packed_bytes"] <= 100
+        assert all(bits(found)[path] <= before for path, before in bits(genome).items())
+    assert changed > 5
 
 
 def test_it_cannot_be_named_as_a_controller():

@@ -34,7 +34,7 @@ class _Decision:
 
     @classmethod
     def of(cls, choice: Choice) -> "_Decision":
-        sizes = {option: order_of(choice.path, option) for option in choice.options}
+        sizes = {option: _size(choice.path, option) for option in choice.options}
         known = sorted({size for size in sizes.values() if size is not None})
         if None in sizes.values() or len(known) < 2:
             return cls(choice.path, choice.options, {})
@@ -92,7 +92,7 @@ def _leaf(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def order_of(path: str, option: Pick) -> float | None:
+def _size(path: str, option: Pick) -> float | None:
     """What orders an option among others: a number itself, a method by its bits; None for names."""
     if not isinstance(option, str):
         return float(option)

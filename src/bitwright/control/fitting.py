@@ -6,11 +6,12 @@ from typing import Any, Self
 import numpy as np
 
 from bitwright.control.base import Controller, Snapshot, Space, genome_from_json, picks_to_json
-from bitwright.control.features import Costs, order_of
+from bitwright.control.features import Costs
 from bitwright.control.operators import choices, fresh, is_policy
 from bitwright.control.reward import Reward
 from bitwright.errors import ConfigError
-from bitwright.records import Estimate, Genome, Outcome, Pick
+from bitwright.quant.spec import Method
+from bitwright.records import Choice, Estimate, Genome, Outcome, Pick
 
 
 class Fitting(Controller):
@@ -18,8 +19,11 @@ class Fitting(Controller):
 
     Of all methods the one goes to its next fewer bits that brings the network nearest to its
     limits, again and again until it keeps them: so a large layer loses bits before a small one,
-    and a wide network is met with the bits that it can afford. Only limits on costs that are exact
-    before training count. What would break one under the fewest bits everywhere stays as it is.
+    and a wide network is met with the bits that it can afford. Of several methods with as many bits
+    the next one is that of the same transform, where it is among them. What a step saves is counted
+    once, though steps at other places may change it, as they do bit-operations. Only limits on
+    costs that are exact before training count. What would break one under the fewest bits
+    everywhere stays as it is.
 
     After the rule of HAQ (arXiv 1811.08886), which lowers bits layer by layer until a budget is
     kept; here the order follows from what each step saves.
@@ -105,17 +109,25 @@ class Fitting(Controller):
         return sum(violation.excess for violation in broken)
 
     def _narrower(self, genome: Genome) -> dict[str, list[Pick]]:
-        """At every place of a method, those of fewer bits than the one there, the widest first."""
+        """At every place of a method, those it may go to one after the other, the widest first."""
         picks = genome.as_dict()
-        found: dict[str, list[Pick]] = {}
-        for choice in choices(self._space, genome):
-            if not is_policy(choice.path):
-                continue
-            bits = {option: order_of(choice.path, option) for option in choice.options}
-            here = bits[picks[choice.path]]
-            fewer = [o for o, b in bits.items() if b is not None and here is not None and b < here]
-            found[choice.path] = sorted(fewer, key=lambda o: -(bits[o] or 0))
-        return found
+        return {
+            choice.path: _steps(choice, picks[choice.path])
+            for choice in choices(self._space, genome)
+            if is_policy(choice.path)
+        }
+
+
+def _steps(choice: Choice, here: Pick) -> list[Pick]:
+    """A method for each number of bits under those here: the most alike, else the first."""
+    now = Method.parse(str(here))
+    found: dict[int, tuple[tuple[bool, bool], Pick]] = {}
+    for option in choice.options:
+        method = Method.parse(str(option))
+        alike = (method.transform == now.transform, method.per_channel == now.per_channel)
+        if method.bits < now.bits and (method.bits not in found or alike > found[method.bits][0]):
+            found[method.bits] = alike, option
+    return [found[bits][1] for bits in sorted(found, reverse=True)]
 
 
 def _with(genome: Genome, changed: Mapping[str, Pick]) -> Genome:

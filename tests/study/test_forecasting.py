@@ -1,5 +1,7 @@
 """A dry run counts what a run then does, times real steps, and leaves the folder as it is."""
 
+import re
+
 import pytest
 
 from bitwright.errors import ConfigError, InfeasibleError
@@ -12,6 +14,7 @@ PROBED = {
     "sensitivity": {"epochs": 0.5, "images": 50, "tune_steps": 1, "keep": 1},
     "quantization": {"weights": ["lsq:2", "lsq:8"], "activations": ["lsq:8"]},
 }
+BROKEN = re.compile(r"(\d+) break a limit")
 
 
 class Questions(Watcher):
@@ -101,6 +104,22 @@ def test_limits_that_no_candidate_keeps_are_told_before_hours_are_spent(tmp_path
         forecast(config(limits={"packed_bytes": 1.0}), tmp_path / "x")
     some = forecast(config(limits={"packed_bytes": 800.0}), tmp_path / "x")
     assert any("break a limit before they are trained" in note for note in some.notes)
+
+
+def test_what_loses_bits_instead_is_counted_as_a_candidate(tmp_path, config):
+    methods = {"weights": ["lsq:2", "lsq:8"], "activations": ["lsq:8"]}
+    plain, fitted = (
+        forecast(
+            config(quantization=methods, limits={"packed_bytes": 800.0}, search__fit=fit),
+            tmp_path / "x",
+        )
+        for fit in (False, True)
+    )
+    broken, left = (
+        sum(int(found) for note in one.notes for found in BROKEN.findall(note))
+        for one in (plain, fitted)
+    )
+    assert left < broken
 
 
 def test_what_is_foretold_is_told_where_somebody_asks_for_it(tmp_path, config):

@@ -27,6 +27,12 @@ def survey(space: JointSpace, count: int, rng: np.random.Generator) -> tuple[Sur
     return tuple(_one(space, rng) for _ in range(count))
 
 
+def surveyed(space: JointSpace, genome: Genome) -> Surveyed:
+    """That candidate, its costs counted."""
+    blueprint = space.decode(genome)
+    return Surveyed(genome, blueprint, costs(expand(blueprint)))
+
+
 def _one(space: JointSpace, rng: np.random.Generator) -> Surveyed:
     def draw(choice: Choice) -> Pick:
         return choice.options[int(rng.integers(len(choice.options)))]
@@ -36,8 +42,7 @@ def _one(space: JointSpace, rng: np.random.Generator) -> Surveyed:
             genome = space.fill(draw)
         except InvalidGenome:
             continue
-        blueprint = space.decode(genome)
-        return Surveyed(genome, blueprint, costs(expand(blueprint)))
+        return surveyed(space, genome)
     raise SpaceError(
         f"none of {TRIES} random candidates of the space decodes; widen it, or its filters"
     )

@@ -47,7 +47,10 @@ class _Stored:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Sample:
-    """Random candidates: all of them, and those that keep the limits that need no training."""
+    """Random candidates: all of them, and those that keep the limits that need no training.
+
+    Where the study fits proposals to its limits (`search.fit`), these are fitted too.
+    """
 
     all: "tuple[Surveyed, ...]"
     feasible: "tuple[Surveyed, ...]"
@@ -110,6 +113,8 @@ def _sample(found: Parts) -> _Sample:
 
     rng = generator(found.config.search.seed, 0, "forecast")
     everything = survey(found.space, SURVEYED, rng)
+    if found.config.search.fit:
+        everything = _fitted(found, everything)
     feasible = tuple(
         one
         for one in everything
@@ -121,6 +126,15 @@ def _sample(found: Parts) -> _Sample:
             "the limits or narrow the space"
         )
     return _Sample(everything, feasible)
+
+
+def _fitted(found: Parts, sample: "tuple[Surveyed, ...]") -> "tuple[Surveyed, ...]":
+    """The candidates as the search would meet them: with no more bits than the limits leave."""
+    from bitwright.measure.survey import surveyed
+
+    space = found.space
+    fitting = found.fitting(space, lambda genome: found.shop.costs(space.decode(genome)))
+    return tuple(surveyed(space, fitting.fitted(one.genome)) for one in sample)
 
 
 def _pace(found: Parts, sample: _Sample, scratch: Path, watcher: Watcher) -> Pace:

@@ -16,7 +16,7 @@ from bitwright._version import __version__
 from bitwright.config import QuantizationConfig, StudyConfig, TrainConfig
 from bitwright.control.base import CONTROLLERS, Controller
 from bitwright.control.base import make as make_controller
-from bitwright.control.features import Features
+from bitwright.control.features import Costs, Features
 from bitwright.control.fitting import Fitting
 from bitwright.control.halving import Halving, Rungs
 from bitwright.control.reward import Reward
@@ -110,7 +110,7 @@ class Parts:
         bench = self.bench(space, folder)
         features = Features(space, bench.costs)
         if search.fit:
-            controller = Fitting(controller, space, costs=features.costs, reward=self.reward)
+            controller = self.fitting(space, features.costs)
         settings = search.screen
         if settings is None:
             return controller
@@ -123,6 +123,10 @@ class Parts:
             pool=settings.pool,
             foretold=bench.foretold,
         )
+
+    def fitting(self, space: JointSpace, costs: Costs) -> Fitting:
+        """The study's controller, its proposals fitted to the limits by these costs."""
+        return Fitting(self.controller(space), space, costs=costs, reward=self.reward)
 
     def halving(self, controller: Controller) -> Halving | None:
         """Who decides which candidates are trained on, where they are trained in stages."""

@@ -136,6 +136,16 @@ def test_what_the_timer_cannot_count_is_refused() -> None:
         emulator.run(IntegerModel(build.finish(), ()), CORTEX_M4, images)
 
 
+def test_what_the_board_has_no_room_for_is_refused() -> None:
+    build = GraphBuilder((1, 32, 32), PIXELS)
+    quantized = {"weight": Method.parse("lsq:8"), "activation": Method.parse("lsq:8:tensor")}
+    build.linear("hidden", "input", unit="u", width=600, **quantized)
+    build.linear("head", "hidden", unit="h", width=2, weight=PIXELS, activation=None)
+    model = random_model(build.finish(), np.random.default_rng(0))
+    with pytest.raises(MeasurementError, match="512 KiB of flash and 2048 KiB of RAM; make it"):
+        emulator.sizes(model, core_named("cortex-m55"))
+
+
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     reason = emulator.missing()

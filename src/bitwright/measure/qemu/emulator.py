@@ -142,14 +142,26 @@ def timer_options(core: Core) -> list[str]:
 
 
 def link(files: Mapping[str, str], core: Core, folder: Path, options: Sequence[str] = ()) -> None:
-    """Writes the files and the board's own; builds `program.elf` of them and of the kernels."""
+    """Writes the files and the board's own; builds `program.elf` of them and of the kernels.
+
+    MeasurementError for what the board's memory does not hold.
+    """
     files = {**files, **cortex_files(core), "board.h": program_text("board.h")}
     write_files(folder, files)
     sources = sorted(name for name in files if name.endswith(".c"))
     check_installed()
     flags = (*FLAGS, *core.options)
     kernels = compiled_kernels(COMPILER, flags)
-    compile_with(COMPILER, *flags, *options, *sources, *kernels, *LINKED, folder=folder)
+    try:
+        compile_with(COMPILER, *flags, *options, *sources, *kernels, *LINKED, folder=folder)
+    except TargetError as error:
+        if "overflowed" not in str(error):
+            raise
+        flash, ram = (size >> 10 for _, size in (core.flash, core.ram))
+        raise MeasurementError(
+            f"a network that the emulated board has no room for: {flash} KiB of flash and {ram} "
+            "KiB of RAM; make it smaller"
+        ) from error
 
 
 def emulate(core: Core, folder: Path, images: bytes) -> npt.NDArray[np.uint8]:

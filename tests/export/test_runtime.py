@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from bitwright.errors import BitwrightError, DataError, TargetError
 from bitwright.export import onnx_file, reference
 from bitwright.export.integer import IntegerModel
+from bitwright.export.names import INPUT, OUTPUT
 from bitwright.export.runtime import BATCH, as_batch, load
 from bitwright.graph import GraphBuilder
 from bitwright.quant.spec import Method
@@ -125,6 +126,27 @@ def test_files_that_are_no_models_of_ours_are_refused(tmp_path: Path) -> None:
     write_foreign(tmp_path / "foreign.onnx")
     with pytest.raises(TargetError, match="was not exported by bitwright"):
         load(tmp_path / "foreign.onnx")
+
+
+def test_what_goes_wrong_with_images_is_told(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Cast", [INPUT], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["real", "shape"], [OUTPUT]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info(INPUT, TensorProto.UINT8, ["n", 1, 2, 2])],
+        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["n", 3])],
+        [helper.make_tensor("shape", TensorProto.INT64, [2], [-1, 3])],  # of 12, not of 4 pixels
+    )
+    opset = [helper.make_opsetid("", 20)]
+    onnx.save(helper.make_model(graph, ir_version=9, opset_imports=opset), tmp_path / "m.onnx")
+    loaded = load(tmp_path / "m.onnx")
+    images = np.zeros((3, 1, 2, 2), np.uint8)
+    assert loaded.logits(images).shape == (4, 3)
+    with pytest.raises(TargetError, match=r"fails on a batch of 1: .*; export it again"):
+        loaded.logits(images[:1])
 
 
 def test_a_file_cut_short_is_refused(colour: tuple[IntegerModel, Path]) -> None:

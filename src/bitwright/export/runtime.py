@@ -130,13 +130,21 @@ class Model:
         return np.asarray(self.logits(x).argmax(1), np.int64)
 
     def logits(self, x: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """The logits (N, classes) of images as `predict` takes them."""
+        """The logits (N, classes) of images as `predict` takes them; TargetError if that fails."""
         images = as_batch(np.asarray(x), self.input_shape)
-        parts = [
-            self._session.run([OUTPUT], {INPUT: images[at : at + BATCH]})[0]
-            for at in range(0, len(images), BATCH)
-        ]
+        parts = [self._run(images[at : at + BATCH]) for at in range(0, len(images), BATCH)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.classes)), np.float32)
+
+    def _run(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        try:
+            found: npt.NDArray[np.float32] = self._session.run([OUTPUT], {INPUT: images})[0]
+        except run_errors() as error:
+            reason = " ".join(str(error).split())
+            raise TargetError(
+                f"'{self._place}' fails on a batch of {len(images)}: {reason}; export it again, or "
+                "free the device's memory where that is what it lacks"
+            ) from error
+        return found
 
     def __repr__(self) -> str:
         return f"Model('{self._place}', input={self.input_shape}, classes={len(self.classes)})"

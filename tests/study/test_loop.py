@@ -85,6 +85,15 @@ def test_every_iteration_is_a_batch_and_every_outcome_is_stored(store: Store) ->
     assert len({outcome.seed for outcome in outcomes}) == 15
 
 
+def test_with_a_common_seed_all_candidates_have_that_of_the_first(store: Store) -> None:
+    loop(store, Toy(), common_seed=True, iterations=2).run()
+    loop(store, Toy(), common_seed=True).run()
+    outcomes = store.outcomes()
+    assert len(outcomes) == 15
+    assert len({outcome.seed for outcome in outcomes}) == 1
+    assert len({outcome.genome for outcome in outcomes}) > 1, "proposals draw as ever"
+
+
 @pytest.mark.parametrize(
     ("controller", "stop_at", "lookahead"),
     [

@@ -80,6 +80,9 @@ class SearchConfig(Part):
     result: Literal["best", "last"] = "best"
     """Which candidate wins: the highest reward, or the best of the last iteration."""
 
+    common_seed: bool = False
+    """Train every candidate with one seed, so that less of what sets two apart is chance."""
+
     seed: int = Field(default=0, ge=0)
     """All randomness is derived from it."""
 

@@ -98,7 +98,8 @@ class Loop:
             genome = self.controller.propose(number, generator(seed, number, "propose"))
             estimate = self.controller.estimate(genome)
             self._proposed[number] = Proposed(estimate, time.monotonic() - start)
-            job = Job(number, iteration, genome, derive(seed, number, "trial"))
+            drawn = 0 if self.settings.common_seed else number
+            job = Job(number, iteration, genome, derive(seed, drawn, "trial"))
             return dataclasses.replace(
                 job, relative=self._relative(genome), fidelity=stretch.fidelity
             )

@@ -71,3 +71,10 @@ def test_an_unknown_screen_is_refused_before_the_data_is_loaded(
 ) -> None:
     with pytest.raises(ConfigError, match="unknown screen 'predicter'; did you mean 'predictor'"):
         run(config(search__screen="predicter", data="nowhere.npz"), tmp_path / "study")
+
+
+def test_fitting_to_no_limits_is_refused_before_the_data_is_loaded(
+    config: Any, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=r"search\.fit .* there are none; add one"):
+        run(config(search__fit=True, data="nowhere.npz"), tmp_path / "study")

@@ -242,6 +242,12 @@ def check(config: StudyConfig) -> None:
     CONTROLLERS.get(config.search.controller)
     if config.search.screen is not None:
         SCREENS.get(config.search.screen.by)
+    if config.search.fit and not config.limits:
+        raise ConfigError(
+            "search.fit brings candidates within the study's limits, but there are none; add one "
+            "on what is known before training, such as limits: {packed_bytes: 10000}, or leave out "
+            "search.fit"
+        )
     if config.search.halving is not None and config.train.patience is not None:
         raise ConfigError(
             f"train.patience = {config.train.patience} ends a training before its stage does, so "

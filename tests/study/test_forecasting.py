@@ -4,17 +4,32 @@ import re
 
 import pytest
 
-from bitwright.errors import ConfigError, InfeasibleError
+from bitwright.errors import ConfigError, InfeasibleError, MeasurementError
+from bitwright.measure.cost import costs
 from bitwright.study import session
 from bitwright.study.forecasting import forecast
 from bitwright.study.watch import Watcher
+from bitwright.targets.base import TARGETS
+from bitwright.targets.onnxruntime_cpu import OnnxRuntimeCpu
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 PROBED = {
     "sensitivity": {"epochs": 0.5, "images": 50, "tune_steps": 1, "keep": 1},
     "quantization": {"weights": ["lsq:2", "lsq:8"], "activations": ["lsq:8"]},
 }
+MOST_MACS = 2500  # which about a third of the space's networks keep to
 BROKEN = re.compile(r"(\d+) break a limit")
+
+
+class Small(OnnxRuntimeCpu):
+    """Its tools take the smaller networks only."""
+
+    name = "small"
+
+    def foretold(self, graph, needs):
+        if costs(graph)["macs"] > MOST_MACS:
+            raise MeasurementError("a network that is too large")
+        return super().foretold(graph, needs)
 
 
 class Questions(Watcher):
@@ -133,6 +148,14 @@ def test_what_is_foretold_is_told_where_somebody_asks_for_it(tmp_path, config):
     ):
         notes = forecast(study, tmp_path / "x").notes
         assert any(said in note for note in notes) is told
+
+
+def test_what_is_foretold_is_told_though_some_networks_are_too_large(tmp_path, config, monkeypatch):
+    monkeypatch.setitem(TARGETS._entries, "small", Small)
+    timed = {"accuracy": {"weight": 1}, "latency_ms": {"weight": 0.1, "reference": 0.1}}
+    changes = {"search__screen": {"by": "predictor"}, "reward": {"metrics": timed}}
+    notes = forecast(config(target="small", search__seed=1, **changes), tmp_path / "x").notes
+    assert any("latency_ms: foretold before training" in note for note in notes)
 
 
 def test_the_test_set_is_not_looked_at(tmp_path, config, monkeypatch):

@@ -375,7 +375,8 @@ def _foretold(found: Parts, sample: _Sample) -> list[str]:
     asked = found.reward.limited
     if found.config.search.screen is not None:
         asked |= found.reward.needs | found.controller(found.space).needs
-    return sorted(found.shop.foretold(expand(sample.feasible[0].blueprint), asked))
+    cheap = sample.quantiles()[0]  # dear ones may be too large for a target's tools
+    return sorted(found.shop.foretold(expand(cheap.blueprint), asked))
 
 
 def _peak_memory() -> int:

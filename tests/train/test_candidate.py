@@ -11,7 +11,7 @@ import pytest
 
 from bitwright.config import MetricConfig, StageConfig, TrainConfig
 from bitwright.control.reward import FAILED, Reward
-from bitwright.errors import ExportError
+from bitwright.errors import ExportError, MeasurementError
 from bitwright.execute.base import Job, Workbench
 from bitwright.execute.gate import OpenGate
 from bitwright.execute.place import Place
@@ -69,6 +69,15 @@ class Foretelling(OnnxRuntimeCpu):
 
     def foretold(self, graph: Graph, needs: Collection[str]) -> dict[str, Foretold]:
         return {name: Foretold(1000.0, 0.25) for name in needs if name == "latency_ms"}
+
+
+class Refusing(OnnxRuntimeCpu):
+    """A processor whose tools take no network of this size."""
+
+    def foretold(self, graph: Graph, needs: Collection[str]) -> dict[str, Foretold]:
+        if needs:
+            raise MeasurementError("too large for the emulator")
+        return {}
 
 
 def evaluator(
@@ -292,3 +301,12 @@ def test_what_is_foretold_rules_out_only_what_breaks_a_limit_at_the_least(
     assert near.state == "complete"
     measured = near.metric("latency_ms")
     assert measured is not None and measured < 750
+
+
+def test_what_the_targets_tools_cannot_take_is_infeasible_where_a_limit_asks_for_it(
+    shop: Shop, space: JointSpace, job: Job, tmp_path: Path
+) -> None:
+    refusing = dataclasses.replace(shop, target=Refusing())
+    found = evaluator(refusing, space, tmp_path, limits={"latency_ms": 9.0}).evaluate(job, Place())
+    assert (found.state, found.reason) == ("infeasible", "too large for the emulator")
+    assert "train" not in dict(found.seconds)

@@ -178,10 +178,14 @@ class _Trial:
     def _check_foretold(self, graph: Graph) -> None:
         """InfeasibleError for limits that the candidate breaks even at the least that is foretold.
 
-        What is foretold is not recorded: it is no measurement.
+        Or of which the target cannot tell, the network being too large for its tools. What is
+        foretold is not recorded: it is no measurement.
         """
         reward = self.bench.reward
-        found = self.bench.shop.foretold(graph, reward.limited)
+        try:
+            found = self.bench.shop.foretold(graph, reward.limited)
+        except MeasurementError as error:
+            raise InfeasibleError(str(error)) from error
         broken = reward.violations(
             {name: guess.least for name, guess in found.items()}, only_known=True
         )

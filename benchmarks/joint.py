@@ -4,7 +4,9 @@
     .venv/bin/python benchmarks/joint.py --part 1/2     # every second run; part 2/2 beside it
 
 CIFAR-10 networks within one size, by four ways that get the same CPU time to search in and the same
-final training under the bits that they chose:
+final training under the bits that they chose. Under quantization candidates inherit weights; in
+full precision, where they all differ in structure, they are trained from scratch, which serves them
+better:
 
 - `joint`: Bitwright's search over structure and bits together.
 - `uniform-8`, `uniform-4`: the structure is searched in full precision, by the same controller; the

@@ -11,6 +11,7 @@ from results_page import Section
 
 SECTION = Section("joint")
 AGAINST = ("uniform-8", "uniform-4", "then-bits")
+SEEDS = 3  # of each way, once all runs are made
 HEAD = (
     "| way | seeds | test accuracy | packed | candidates trained | search CPU | "
     "`joint` is ahead by (95 % interval) |\n|---|---|---|---|---|---|---|"
@@ -52,6 +53,9 @@ def _told(result: Mapping[str, Any]) -> str:
     behind = [way for way, found in summary.items() if found["mean"] < wanted]
     missing = [way for way in AGAINST if way not in summary]
     met = f"it is not against {_named(behind)}" if behind else f"it is against {_named(summary)}"
+    fewest = min(found["seeds"] for found in summary.values())
+    if fewest < SEEDS:
+        met += f", with {fewest} of {SEEDS} seeds so far"
     if missing:
         met += f"; against {_named(missing)} it was not measured yet"
     return (

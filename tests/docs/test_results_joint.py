@@ -9,10 +9,13 @@ def test_the_committed_block_is_what_the_result_says(script, papers, result):
 
 def test_the_mark_is_held_against_every_way(script, result):
     one = next(iter(result["summary"].values()))
-    result["summary"] = {way: {**one, "mean": one["wanted"]} for way in script.AGAINST}
+    whole = {**one, "mean": one["wanted"], "seeds": script.SEEDS}
+    result["summary"] = {way: dict(whole) for way in script.AGAINST}
     told = script.block(result)
     assert "it is against `uniform-8` and `uniform-4` and `then-bits`. `make" in told
     result["summary"]["uniform-4"]["mean"] = 0.0
     del result["summary"]["then-bits"]
     told = script.block(result)
     assert "it is not against `uniform-4`; against `then-bits` it was not measured yet." in told
+    result["summary"]["uniform-4"]["seeds"] = 1
+    assert "it is not against `uniform-4`, with 1 of 3 seeds so far; ag" in script.block(result)

@@ -101,6 +101,12 @@ bench-beginning: setup ## What first steps in full precision bring: 40 minutes o
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/beginning.py
 	$(BIN)/python docs/results_beginning.py
 
+.PHONY: bench-common-seed
+bench-common-seed: setup ## What chance in candidates is common to a seed: eight minutes on one core, goes on where it stopped
+	$(BIN)/bitwright data fetch cifar10
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/common_seed.py
+	$(BIN)/python docs/results_common_seed.py
+
 .PHONY: bench-halving
 bench-halving: setup ## What training candidates in stages saves: 45 minutes on one core, goes on where it stopped
 	$(BIN)/bitwright data fetch fashion-mnist

@@ -103,6 +103,32 @@ class Controller(ABC):
         """Puts back a state that a controller of the same space and options gave."""
 
 
+class Standing(Controller):
+    """Stands before another controller, and is as that one where it does not say otherwise."""
+
+    def __init__(self, controller: Controller) -> None:
+        self.batch = controller.batch
+        self._controller = controller
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What the controller behind it needs."""
+        return self._controller.needs
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """Those of the controller behind it."""
+        return self._controller.objectives
+
+    def estimate(self, genome: Genome) -> Estimate | None:
+        """The guess of the controller behind it."""
+        return self._controller.estimate(genome)
+
+    def ranked(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """As the controller behind it says."""
+        return self._controller.ranked(outcomes)
+
+
 def make(
     name: str,
     space: Space,

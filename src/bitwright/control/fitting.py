@@ -5,16 +5,23 @@ from typing import Any, Self
 
 import numpy as np
 
-from bitwright.control.base import Controller, Snapshot, Space, genome_from_json, picks_to_json
+from bitwright.control.base import (
+    Controller,
+    Snapshot,
+    Space,
+    Standing,
+    genome_from_json,
+    picks_to_json,
+)
 from bitwright.control.features import Costs
 from bitwright.control.operators import choices, fresh, is_policy
 from bitwright.control.reward import Reward
 from bitwright.errors import ConfigError
 from bitwright.quant.spec import Method
-from bitwright.records import Choice, Estimate, Genome, Outcome, Pick
+from bitwright.records import Choice, Genome, Outcome, Pick
 
 
-class Fitting(Controller):
+class Fitting(Standing):
     """Hands on what a controller proposes; of what breaks a limit, methods are narrowed first.
 
     Of all methods the one goes to its next fewer bits that brings the network nearest to its
@@ -32,8 +39,7 @@ class Fitting(Controller):
     def __init__(
         self, controller: Controller, space: Space, *, costs: Costs, reward: Reward
     ) -> None:
-        self.batch = controller.batch
-        self._controller = controller
+        super().__init__(controller)
         self._space = space
         self._costs = costs
         self._reward = reward
@@ -46,32 +52,14 @@ class Fitting(Controller):
         """Refuses: there is nothing to fit without a controller behind it."""
         raise ConfigError("fitting stands before another controller; ask for it by search.fit")
 
-    @property
-    def needs(self) -> frozenset[str]:
-        """What the controller behind it needs."""
-        return self._controller.needs
-
-    @property
-    def objectives(self) -> tuple[str, ...]:
-        """Those of the controller behind it."""
-        return self._controller.objectives
-
     def propose(self, number: int, rng: np.random.Generator) -> Genome:
         """The controller's proposal, within the limits where fewer bits bring it there."""
         return fresh(lambda: self.fitted(self._controller.propose(number, rng)), self._seen)
-
-    def estimate(self, genome: Genome) -> Estimate | None:
-        """The controller's guess."""
-        return self._controller.estimate(genome)
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """The controller learns them, fitted as they were evaluated."""
         self._controller.learn(outcomes)
         self._seen.update((outcome.genome, None) for outcome in outcomes)
-
-    def ranked(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-        """As the controller says."""
-        return self._controller.ranked(outcomes)
 
     def snapshot(self) -> Snapshot:
         """The controller's state, and what was evaluated."""

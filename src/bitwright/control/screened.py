@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from bitwright.control.base import Controller, Snapshot, Space
+from bitwright.control.base import Controller, Snapshot, Space, Standing
 from bitwright.control.domination import order, ranks
 from bitwright.control.features import REMEMBERED, Costs, Features, Floats
 from bitwright.control.learned import LearnedMetric
@@ -21,7 +21,7 @@ TRIES = 10  # proposals drawn for each place in the pool, at most, where limits 
 Values = dict[str, float]
 
 
-class Screened(Controller):
+class Screened(Standing):
     """Draws a pool of proposals from a controller and hands on the one that promises most.
 
     The screen guesses accuracies. Costs that are exact before training are never guessed: what
@@ -48,8 +48,7 @@ class Screened(Controller):
         pool: int,
         foretold: Costs = lambda _: {},
     ) -> None:
-        self.batch = controller.batch
-        self._controller = controller
+        super().__init__(controller)
         self._new_screen = screen
         self._features = features
         self._foretold = lru_cache(maxsize=REMEMBERED)(foretold)
@@ -64,16 +63,6 @@ class Screened(Controller):
     ) -> Self:
         """Refuses: there is no screen without a controller behind it."""
         raise ConfigError("a screen stands before another controller; name it under search.screen")
-
-    @property
-    def needs(self) -> frozenset[str]:
-        """What the controller behind the screen needs."""
-        return self._controller.needs
-
-    @property
-    def objectives(self) -> tuple[str, ...]:
-        """Those of the controller behind the screen."""
-        return self._controller.objectives
 
     def propose(self, number: int, rng: np.random.Generator) -> Genome:
         """The most promising of a pool of the controller's proposals."""
@@ -100,10 +89,6 @@ class Screened(Controller):
         """Controller and screen learn them."""
         self._controller.learn(outcomes)
         self._fold(outcomes)
-
-    def ranked(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-        """As the controller behind the screen says."""
-        return self._controller.ranked(outcomes)
 
     def snapshot(self) -> Snapshot:
         """The controller's state, and the outcomes from which the rest follows."""

@@ -104,13 +104,12 @@ class Parts:
 
     def proposer(self, space: JointSpace, folder: Path) -> Controller:
         """The study's controller, its proposals fitted and screened where the study says so."""
-        controller, search = self.controller(space), self.config.search
+        search = self.config.search
         if search.screen is None and not search.fit:
-            return controller
+            return self.controller(space)
         bench = self.bench(space, folder)
         features = Features(space, bench.costs)
-        if search.fit:
-            controller = self.fitting(space, features.costs)
+        controller = self.fitting(space, features.costs) if search.fit else self.controller(space)
         settings = search.screen
         if settings is None:
             return controller

@@ -1,6 +1,7 @@
 """docs/targets.md tells of every target, its metrics, and every key of an accelerator's file."""
 
 import re
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
@@ -15,12 +16,17 @@ def keys(model: type[BaseModel], above: str = "") -> dict[str, object]:
     """Every key by its dotted name, with its default; ... where it must be given."""
     found: dict[str, object] = {}
     for name, field in model.model_fields.items():
-        place, kind = f"{above}{name}", field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            found |= keys(kind, f"{place}.")
-        else:
+        place, kinds = f"{above}{name}", set(get_args(field.annotation))
+        optional = type(None) in kinds
+        if optional or not is_model(field.annotation):
             found[place] = ... if field.is_required() else field.default
+        for part in kinds if optional else {field.annotation}:
+            found |= keys(part, f"{place}.") if is_model(part) else {}
     return found
+
+
+def is_model(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -39,7 +45,8 @@ def test_every_key_has_its_row_with_its_default(papers):
     expected = {**keys(Accelerator), **keys(Pair, "pairs.N.")}
     assert told.keys() == expected.keys()
     for key, default in expected.items():
-        assert told[key] == ("-" if default is ... else f"`{str(default).lower()}`"), key
+        text = {None: "null", True: "true", False: "false"}.get(default, default)
+        assert told[key] == ("-" if default is ... else f"`{text}`"), key
 
 
 def test_every_layer_is_told(papers):

@@ -81,6 +81,13 @@ def test_its_digest_follows_what_it_says_not_how() -> None:
         ("layers: [conv", "layers: [convolution", 3, "'layers.0': input should be 'conv', 'dep"),
         (", global_average_pool]", "]", 3, "'global_average_pool' is missing, with which every"),
         ("0.25", "1.5", 8, "'depthwise_utilization': input should be less than or equal to 1"),
+        ("depthwise_", "array: {inputs: 16}\ndepthwise_", 8, "key 'array.outputs' is missing"),
+        (
+            "depthwise_",
+            "array: {inputs: 0, outputs: 1}\ndepthwise_",
+            8,
+            "'array.inputs': input sho",
+        ),
         ("bytes: 1000", "bytes: 0", 10, "'on_chip.bytes': input should be greater than or equal"),
         ("bytes: 1000", "bytes: 1.5", 10, "'on_chip.bytes': input should be a valid integer"),
         ("on_chip: {bytes: 1000, byte_pj: 1}", "on_chip: {byte_pj: 1}", 10, "'on_chip.bytes' is"),

@@ -68,6 +68,19 @@ def test_a_resident_network_by_hand() -> None:
     assert found.energy_uj == pytest.approx((a_pj + b_pj + m_pj + head_pj) / 1e6)
 
 
+def test_a_layer_that_does_not_divide_into_the_array_leaves_the_rest_idle() -> None:
+    plain = run(network(), accelerator())
+    sided = run(network(), accelerator(more="array: {inputs: 16, outputs: 16}\n"))
+    # 27 inputs take two groups of 16, 4 outputs one: 27 * 4 products in the time of 32 * 16
+    assert sided.layers[0].cycles == plain.layers[0].cycles * (32 * 16) / (27 * 4)
+    assert sided.layers[1] == plain.layers[1], "a depthwise convolution has a figure of its own"
+    # 4 inputs and 10 outputs in one group of both: 256 products at 64 a cycle, 20 cycles to move
+    assert (sided.layers[3].cycles, plain.layers[3].cycles) == (20, 20)
+    assert sided.energy_uj == plain.energy_uj
+    exact = run(network(), accelerator(more="array: {inputs: 9, outputs: 2}\n"))
+    assert exact.layers[0] == plain.layers[0]
+
+
 def test_weights_that_do_not_fit_are_streamed() -> None:
     found = run(network(), accelerator(room=500))  # weights 308, activations at most 320
     assert not found.resident

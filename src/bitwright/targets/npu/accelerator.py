@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -66,6 +67,29 @@ class Pair(Part):
         return f"{self.weights}x{self.activations}"
 
 
+class Array(Part):
+    """How many products the array makes at once, of inputs and for outputs.
+
+    A layer that does not divide into it leaves the rest idle. An input is a channel at a place of
+    the kernel.
+    """
+
+    inputs: Annotated[int, Field(ge=1, strict=True)]
+    """Inputs that are summed up at once."""
+
+    outputs: Annotated[int, Field(ge=1, strict=True)]
+    """Output channels at once."""
+
+    def used(self, inputs: int, outputs: int) -> float:
+        """The part of it that a layer of so many inputs and outputs keeps at work."""
+        return _filled(inputs, self.inputs) * _filled(outputs, self.outputs)
+
+
+def _filled(count: int, size: int) -> float:
+    """The part that is filled of as many groups of that size as are needed."""
+    return count / (math.ceil(count / size) * size)
+
+
 class VectorUnit(Part):
     """What pools, adds and multiplies maps element by element."""
 
@@ -116,6 +140,9 @@ class Accelerator(Part):
 
     pairs: Annotated[tuple[Pair, ...], Field(min_length=1)]
     """The widths that its array multiplies."""
+
+    array: Array | None = None
+    """Its sides; without them every layer but a depthwise convolution keeps all of it at work."""
 
     depthwise_utilization: Annotated[float, Field(gt=0, le=1, strict=True)]
     """The part of the array that a depthwise convolution keeps at work."""
@@ -207,7 +234,7 @@ class Accelerator(Part):
     @property
     def digest(self) -> str:
         """Names all that the file says."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        return hashlib.sha256(self.model_dump_json(exclude_none=True).encode()).hexdigest()
 
     @classmethod
     def named(cls, name: str) -> "Accelerator":

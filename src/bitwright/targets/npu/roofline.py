@@ -8,9 +8,10 @@ other; within one, transfers hide behind computing, as double buffers let them:
 
 - Operands are multiplied at the fastest pair of widths that holds both, and lie in memory, packed,
   at the narrowest width that holds them. Codes of uneven levels have 8 bits.
-- The utilization of a depthwise convolution is the accelerator's, of other layers 1. Pooling, sums
-  and products run on the vector unit, an operation for each value that is read or, in a sum of two
-  maps or a product, written.
+- The utilization of a depthwise convolution is the accelerator's; of other layers it is the part of
+  the array that they fill where its sides are given, else 1. Pooling, sums and products run on the
+  vector unit, an operation for each value that is read or, in a sum of two maps or a product,
+  written.
 - Where all weights and the most activations alive at once fit into the on-chip memory, weights
   stay there for good. Else each layer's are read from off-chip memory for every image.
 - Activations stay on chip, except those that a layer reads or writes while more are alive than fit:
@@ -20,8 +21,7 @@ other; within one, transfers hide behind computing, as double buffers let them:
   and inputs once and writes its output once: what is used again is held in the array, whose own
   registers are counted with its MACs.
 
-Left out: filling the pipeline, layers that do not divide into the array, leakage, and what stands
-beside the accelerator.
+Left out: filling the pipeline, leakage, and what stands beside the accelerator.
 """
 
 import dataclasses
@@ -138,8 +138,16 @@ class _Roofline:
             count, unit = self._vector_ops(node), self._on.vector
             return count / unit.ops_per_cycle, count * unit.op_pj
         count = macs(self._graph, node)
-        used = self._on.depthwise_utilization if node.groups > 1 else 1.0
-        return count / (pair.macs_per_cycle * used), count * pair.mac_pj
+        return count / (pair.macs_per_cycle * self._utilization(node)), count * pair.mac_pj
+
+    def _utilization(self, node: Node) -> float:
+        """The part of the array that a layer with weights keeps at work."""
+        if node.groups > 1:
+            return self._on.depthwise_utilization
+        if self._on.array is None:
+            return 1.0
+        outputs, *inputs = self._graph.weight_shape(node)
+        return self._on.array.used(math.prod(inputs), outputs)
 
     def _vector_ops(self, node: Node) -> int:
         if node.op in ("add", "multiply"):

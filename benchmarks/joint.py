@@ -16,6 +16,9 @@ better:
 - `then-bits`: half of the time for a structure, in full precision, that fits at 4 bits; the other
   half for the bits of this one structure.
 
+A fifth, `joint-scratch`, tells what of it is inheriting: `joint` with every candidate trained from
+scratch.
+
 Every finished run goes to results/joint.json at once and is not made again.
 """
 
@@ -47,6 +50,7 @@ RESULT = HERE / "results" / "joint.json"
 SEEDS = (0, 1, 2)
 SEARCH_CPU_S = 600.0
 WANTED = 1.0  # points of test accuracy ahead
+SCRATCH = {"evaluator": "scratch"}
 FLOAT = {"evaluator": "full_precision:FullPrecision"}
 Changes = Mapping[str, Any]
 
@@ -122,6 +126,11 @@ def joint(seed: int, folder: Path, seconds: float) -> dict[str, Any]:
     return _one_search(study_of(seed, {}), folder, seconds)
 
 
+def joint_scratch(seed: int, folder: Path, seconds: float) -> dict[str, Any]:
+    """Everything at once, every candidate from scratch."""
+    return _one_search(study_of(seed, {"search": SCRATCH}), folder, seconds)
+
+
 def uniform_8(seed: int, folder: Path, seconds: float) -> dict[str, Any]:
     """A float structure, then 8 bits."""
     return _one_search(study_of(seed, uniform(8)), folder, seconds)
@@ -143,8 +152,14 @@ def then_bits(seed: int, folder: Path, seconds: float) -> dict[str, Any]:
     return found
 
 
-WAYS = {"joint": joint, "uniform-4": uniform_4, "then-bits": then_bits, "uniform-8": uniform_8}
-FARTHEST = "uniform-8"  # its runs come last
+WAYS = {
+    "joint": joint,
+    "uniform-4": uniform_4,
+    "then-bits": then_bits,
+    "uniform-8": uniform_8,
+    "joint-scratch": joint_scratch,
+}
+LAST = ("uniform-8", "joint-scratch")  # runs that come last, in this order
 
 
 def _one_search(study: Mapping[str, Any], folder: Path, seconds: float) -> dict[str, Any]:
@@ -219,7 +234,8 @@ def keep(name: str, run: Mapping[str, Any], path: Path = RESULT) -> None:
 def main() -> None:
     """Makes the runs that are missing."""
     runs = [(way, seed) for seed in SEEDS for way in WAYS]
-    todo = share_of(sorted(runs, key=lambda run: run[0] == FARTHEST), __doc__)
+    order = {way: place for place, way in enumerate(LAST, 1)}
+    todo = share_of(sorted(runs, key=lambda run: order.get(run[0], 0)), __doc__)
     torch.set_num_threads(1)
     for way, seed in todo:
         name = f"{way} {seed}"

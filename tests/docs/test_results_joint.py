@@ -12,7 +12,7 @@ def test_the_mark_is_held_against_every_way(script, result):
     whole = {**one, "mean": one["wanted"], "seeds": script.SEEDS}
     result["summary"] = {way: dict(whole) for way in script.AGAINST}
     told = script.block(result)
-    assert "it is against `uniform-8` and `uniform-4` and `then-bits`. `make" in told
+    assert "it is against `uniform-8`, `uniform-4` and `then-bits`. `make" in told
     result["summary"]["uniform-4"]["mean"] = 0.0
     del result["summary"]["then-bits"]
     told = script.block(result)

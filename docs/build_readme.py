@@ -39,6 +39,7 @@ def take(study: Path) -> None:
     console.print(tables.comparison(view))
     if view.final:
         console.print(tables.units(view.final))
+        console.print(tables.proof(view.final))
     lines = (line.rstrip() for line in console.export_text().splitlines())
     TABLE.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
 

@@ -81,3 +81,14 @@ def test_units_table_names_every_method(view, width):
         assert unit.path in text
     for site, method in view.final.policy:
         assert f"{method.transform}:{method.bits}" in text, site
+
+
+def test_the_proof_tells_every_check_whole(view, width):
+    entry = dataclasses.replace(
+        view.final,
+        proof=(("differ_from_trained", "0.010 %"), ("file_sha256", "0123456789abcdef" * 4)),
+    )
+    text = shown(tables.proof(entry), width)
+    assert "Proof of winner" in text and "differ from trained" in text and "0.010 %" in text
+    assert "0123456789abcdef" * 4 in "".join(text.split())
+    assert "…" not in text

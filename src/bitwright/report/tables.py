@@ -151,6 +151,16 @@ def units(entry: Entry) -> Table:
     return table
 
 
+def proof(entry: Entry) -> Table:
+    """How the exported file was checked against the network that it was made from."""
+    table = framed(f"Proof of {entry.label}")
+    table.add_column("check", overflow="fold")
+    table.add_column("result", overflow="fold")
+    for fact, found in entry.proof:
+        table.add_row(*map(Text, (wording.kind_words(fact), found)))
+    return table
+
+
 def _short_method(entry: Entry, unit: UnitSpec, role: Role) -> str:
     method = wording.method_of(entry.policy, unit, role)
     return wording.short_method(str(method), role) if method else MISSING

@@ -62,10 +62,10 @@ def features(space):
     return Features(space, costs)
 
 
-def screened(controller, space, screen=None, *, reward=TOY, pool=8):
+def screened(controller, space, screen=None, *, reward=TOY, pool=8, ahead=0):
     known = features(space)
     new = (lambda: Predictor(known)) if screen is None else (lambda: screen)
-    return Screened(controller, new, features=known, reward=reward, pool=pool)
+    return Screened(controller, new, features=known, reward=reward, pool=pool, ahead=ahead)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -126,6 +126,14 @@ def test_the_proposals_of_an_iteration_are_different():
     for first in range(0, 40, 4):
         numbers = range(first, first + 4)
         assert len({tested.propose(n, generator(0, 0, "same")) for n in numbers}) == 4
+
+
+def test_proposals_ahead_of_what_is_still_at_work_are_others():
+    space = ToySpace()
+    tested = screened(make("random", space, seed=0), space, Knowing(space), pool=400, ahead=1)
+    for first in range(0, 40, 4):
+        overlapping = range(first, first + 8)
+        assert len({tested.propose(n, generator(0, 0, "same")) for n in overlapping}) == 8
 
 
 def test_a_screen_that_knows_nothing_lets_the_first_proposal_pass():

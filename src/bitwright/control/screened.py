@@ -34,8 +34,10 @@ class Screened(Standing):
     beats. While the screen gives no estimates, its scores choose among proposals that no other of
     the pool beats in score and costs; without scores the first proposal passes.
 
-    Proposals of one iteration do not know of each other, and would all be the same few. So each
-    chooses among a share of the pool of its own: every genome belongs to one place of a batch.
+    Proposals of one iteration do not know of each other, nor of those of the iterations that are
+    still at work where proposals are made `ahead` of them, and would all be the same few. So each
+    chooses among a share of the pool of its own: every genome belongs to one place among as many as
+    there are such proposals.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Screened(Standing):
         reward: Reward,
         pool: int,
         foretold: Costs = lambda _: {},
+        ahead: int = 0,
     ) -> None:
         super().__init__(controller)
         self._new_screen = screen
@@ -54,6 +57,7 @@ class Screened(Standing):
         self._foretold = lru_cache(maxsize=REMEMBERED)(foretold)
         self._reward = reward
         self._pool_size = pool
+        self._places = self.batch * (ahead + 1)
         self._guided = (reward.needs | set(self.objectives)) - {ACCURACY}
         self._forget()
 
@@ -132,7 +136,8 @@ class Screened(Standing):
         pool = fitting or [max(drawn, key=lambda one: self._penalty(self._features.costs(one)))]
         different = dict.fromkeys(pool)
         unseen = [genome for genome in different if genome not in self._seen] or list(different)
-        return [one for one in unseen if _place(one, self.batch) == number % self.batch] or unseen
+        place = number % self._places
+        return [one for one in unseen if _place(one, self._places) == place] or unseen
 
     def _is_told(self, genome: Genome) -> bool:
         """Whether the target can tell anything of the network; some are too large for its tools."""

@@ -121,6 +121,7 @@ class Parts:
             reward=self.reward,
             pool=settings.pool,
             foretold=bench.foretold,
+            ahead=lookahead(self.config),
         )
 
     def fitting(self, space: JointSpace, costs: Costs) -> Fitting:

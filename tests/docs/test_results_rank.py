@@ -14,9 +14,11 @@ def test_the_best_order_stands_first_and_the_mark_is_told(script, result):
     result["summary"]["supernet"]["tau"] = 0.71
     rows = [line for line in script.block(result).splitlines() if line.startswith("| `")]
     assert rows[0].startswith("| `supernet` | 0.71")
-    assert "so it does." in script.block(result)
+    assert "cut out it is 0.71: it does." in script.block(result)
     result["summary"]["supernet"]["tau"] = 0.69
-    assert "so it does not." in script.block(result)
+    assert "cut out it is 0.69: it does not." in script.block(result)
+    result["summary"]["supernet, tuned"]["tau"] = 0.705
+    assert "as a search does it, 0.70: it does." in script.block(result)
 
 
 def test_what_was_measured_is_what_was_meant(result):

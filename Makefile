@@ -85,13 +85,14 @@ bench-final: setup ## From nothing to final CIFAR-10 and Fashion-MNIST networks:
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/final.py fashion
 	$(BIN)/python docs/results_final.py
 
-bench-joint: setup ## Joint search against structure first, bits afterwards: three hours on one core, goes on where it stopped
+bench-joint: setup ## Joint search against structure first, bits afterwards: four hours on one core, goes on where it stopped
 	$(BIN)/bitwright data fetch cifar10
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/joint.py
 	$(BIN)/python docs/results_joint.py
 
 .PHONY: bench-targets
-bench-targets: setup ## Each target's winner, judged on all of them: some 20 minutes on one core, goes on where it stopped
+bench-targets: setup ## Each target's winner, judged on all of them: most of an hour on one core, goes on where it stopped
+	$(BIN)/bitwright data fetch fashion-mnist
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/targets.py
 	$(BIN)/python docs/results_targets.py
 

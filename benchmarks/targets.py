@@ -1,6 +1,7 @@
 """Whether the search responds to its target: each one's winner, judged on all of them.
 
-    make bench-targets    # some 20 minutes on one core, with what cortex-m4 needs installed
+    make bench-targets    # most of an hour on one core, with what cortex-m4 needs installed
+    .venv/bin/python benchmarks/targets.py --part 1/2    # every second target; part 2/2 beside it
     .venv/bin/python docs/results_targets.py    # the page's matrix
 
 `studies/targets.yaml` is searched once for every target: the same data, space, reward and seed.
@@ -16,6 +17,7 @@ from typing import Any, get_args
 
 import torch
 from machine import machine
+from parting import locked, share_of
 
 from bitwright.config import StudyConfig
 from bitwright.export.onnx_reader import read
@@ -101,34 +103,43 @@ def matrix(winners: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, floa
 
 def main() -> None:
     """Searches for every target that has no winner yet, and judges all of them."""
+    todo = share_of(TARGETS, __doc__)
     torch.set_num_threads(1)
-    result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
-    before = result.get("winners", {}).items()
-    winners: dict[str, Any] = {name: one for name, one in before if model_of(name).exists()}
-    for target in TARGETS:
-        if target in winners:
+    for target in todo:
+        if target in kept():
             continue
         start = time.process_time()
         found = run(study(target), model_of(target).parent)
-        winners[target] = winner(found, time.process_time() - start)
-        keep(winners)
-        print(f"{target}: {winners[target]['structure']}", flush=True)
-    keep(winners)
+        one = winner(found, time.process_time() - start)
+        keep({target: one})
+        print(f"{target}: {one['structure']}", flush=True)
+    keep({})
 
 
-def keep(winners: dict[str, Any]) -> None:
-    """Judges the winners so far on all of their targets, and writes the result."""
-    for name, one in winners.items():
-        one["measured"] = {to: judged(model_of(name), make(to)) for to in winners}
-    settings = study(TARGETS[0])
-    about = {
-        "command": "make bench-targets",
-        "machine": machine(),
-        "reward": settings.reward.model_dump(mode="json"),
-        "winners": winners,
-        "matrix": matrix(winners),
-    }
-    RESULT.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+def kept() -> dict[str, Any]:
+    """The winners in the result file whose files are there too."""
+    result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    before = result.get("winners", {}).items()
+    return {name: one for name, one in before if model_of(name).exists()}
+
+
+def keep(found: Mapping[str, Any]) -> None:
+    """Adds winners, judges all so far on all of their targets; two processes may do so."""
+    with locked(RESULT):
+        known = {**kept(), **found}
+        winners = {name: known[name] for name in TARGETS if name in known}
+        for name, one in winners.items():
+            one["measured"] = {to: judged(model_of(name), make(to)) for to in winners}
+        settings = study(TARGETS[0])
+        about = {
+            "command": "make bench-targets",
+            "machine": machine(),
+            "data": settings.data.name,
+            "reward": settings.reward.model_dump(mode="json"),
+            "winners": winners,
+            "matrix": matrix(winners),
+        }
+        RESULT.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

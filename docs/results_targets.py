@@ -67,10 +67,11 @@ def _told(result: Mapping[str, Any]) -> str:
     minutes = sum(one["cpu_s"] for one in result["winners"].values()) / 60
     weight = result["reward"]["metrics"]["latency_ms"]["weight"]
     return (
-        f"One search for each target, {trials} candidates in all, the same data (digits), space, "
-        f"seed and reward: held-out accuracy x latency to the power of -{weight:g}. Below, every "
-        "winner's reward on every target, divided by that of the target's own winner: a row's "
-        "network, a column's processor, a dash where it does not run. `make bench-targets`, "
+        f"One search for each target, {trials} candidates in all, the same data "
+        f"({result['data']}), space, seed and reward: held-out accuracy x latency to the power of "
+        f"-{weight:g}. Below, every winner's reward on every target, divided by that of the "
+        "target's own winner: a row's network, a column's processor, a dash where it does not run. "
+        "`make bench-targets`, "
         f"{minutes:.0f} minutes of one thread, compilers and emulators not counted; "
         f"{result['machine']['processor']}."
     )

@@ -6,10 +6,11 @@
 Whole searches of Fashion-MNIST networks by the real loop, one thread each: random search, Optuna's
 TPE and NSGA-II (both by the reward) and `nsga` with every candidate trained from scratch, and
 cheaper paths: `nsga` whose candidates start from the weights of recorded relatives (`evaluator:
-inherited`), the same behind the screen `predictor`, and `nsga` whose candidates are chosen by a supernet and cut out of it, whose training
-counts (`evaluator: supernet`). What is compared is the hypervolume that the candidates' exported
-files dominate, held-out accuracy against packed bytes, and the CPU time until it is reached. Every
-finished search goes to results/cost.json at once and is not made again.
+inherited`), the same behind the screen `predictor`, and `nsga` whose candidates are chosen by a
+supernet and cut out of it, whose training counts (`evaluator: supernet`). What is compared is the
+hypervolume that the candidates' exported files dominate, held-out accuracy against packed bytes,
+and the CPU time until it is reached. Every finished search goes to results/cost.json at once and is
+not made again.
 """
 
 import json

@@ -45,7 +45,7 @@ def test_every_key_has_its_row_with_its_default(papers):
     expected = {**keys(Accelerator), **keys(Pair, "pairs.N.")}
     assert told.keys() == expected.keys()
     for key, default in expected.items():
-        text = {None: "null", True: "true", False: "false"}.get(default, default)
+        text = "null" if default is None else str(default).lower()
         assert told[key] == ("-" if default is ... else f"`{text}`"), key
 
 

@@ -277,8 +277,8 @@ def closing(view: StudyView, folder: Folder) -> None:
         console.print(tables.comparison(view))
     if view.final:
         console.print(tables.units(view.final))
-    if view.final and view.final.proof:
-        console.print(tables.proof(view.final))
+        if view.final.proof:
+            console.print(tables.proof(view.final))
     paths = {"model": folder.model, "report": folder.report, "study": folder.database}
     for name, path in paths.items():
         if path.exists():

@@ -18,6 +18,7 @@ from bitwright.seeds import generator
 from bitwright.space.joint import JointSpace, MethodSpace
 from bitwright.space.templates import stages_of
 from bitwright.study.folder import Folder
+from bitwright.study.forecasting import forecast
 from bitwright.study.retargeting import folder_for, genome_in, retargeted
 from bitwright.study.session import run, view
 from bitwright.study.view import StudyView
@@ -185,6 +186,25 @@ def config_graph(outcome: Outcome) -> Any:
     from bitwright.space.joint import expand
 
     return expand(Blueprint((1, 8, 8), 10, outcome.units, outcome.policy))
+
+
+def test_a_dry_run_counts_what_is_taken_over(begun: Any, config: Any, tmp_path: Path) -> None:
+    study = on(config, NPU, search__iterations=4)
+
+    def told() -> dict[str, str]:
+        found = forecast(study, tmp_path / "new", source=begun[0])
+        return {phase.name: phase.what for phase in found.phases}
+
+    assert told()["retarget"] == "9 trials taken over, 9 of them to be measured yet"
+    assert not (tmp_path / "new").exists()
+    forecasts = [forecast(study, tmp_path / "new", source=source) for source in (None, begun[0])]
+    alone, over = ({phase.name: phase.time for phase in one.phases} for one in forecasts)
+    assert over["search"].likely < alone["search"].likely, "three candidates in the place of twelve"
+    with pytest.raises(KeyboardInterrupt):
+        run(study, tmp_path / "new", Hearing(until=4), source=begun[0])
+    assert told()["retarget"] == "9 trials taken over, 5 of them to be measured yet"
+    with pytest.raises(ConfigError, match="would not compare"):
+        forecast(on(config, NPU, train__epochs=3), tmp_path / "other", source=begun[0])
 
 
 def test_taking_over_goes_on_where_it_was_interrupted(

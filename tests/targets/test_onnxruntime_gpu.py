@@ -40,16 +40,17 @@ def test_what_is_missing_is_told_with_the_remedy(name: str, monkeypatch) -> None
         f"target '{name}' finds no CUDA device; nvidia-smi tells what the driver sees"
     )
     monkeypatch.setattr(onnxruntime_gpu, "device_name", lambda: "a GPU")
-    monkeypatch.setattr(onnxruntime_gpu, "_starts", lambda provider: False)
-    assert "cannot load what onnxruntime's" in (target.missing() or "")
+    monkeypatch.setattr(onnxruntime_gpu, "_obstacle", lambda provider: "no libcudnn.so.9")
+    assert f"target '{name}' does not begin: no libcudnn.so.9; " in (target.missing() or "")
     assert "pip install 'onnxruntime-gpu[cuda,cudnn]'" in (target.missing() or "")
-    monkeypatch.setattr(onnxruntime_gpu, "_starts", lambda provider: True)
+    monkeypatch.setattr(onnxruntime_gpu, "_obstacle", lambda provider: None)
     assert target.missing() is None
 
 
 def test_whether_a_provider_starts_is_tried() -> None:
-    assert onnxruntime_gpu._starts("CPUExecutionProvider")
-    assert not onnxruntime_gpu._starts("NobodysExecutionProvider")
+    assert onnxruntime_gpu._obstacle("CPUExecutionProvider") is None
+    reason = onnxruntime_gpu._obstacle("NobodysExecutionProvider")
+    assert reason is not None and "the installed onnxruntime does not have it" in reason
 
 
 def test_the_provider_is_looked_for_in_the_package(monkeypatch) -> None:

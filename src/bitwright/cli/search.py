@@ -59,7 +59,7 @@ def search(
         folder = Folder(out) if out else Folder.of(study)
     watcher = live.watcher(quiet=quiet or json_)
     if dry_run:
-        return _forecast(config, folder, watcher, json_=json_)
+        return _forecast(config, folder, source, watcher, json_=json_)
     try:
         with watcher.shown():
             view = run_study(config, folder.path, watcher, source=source)
@@ -74,7 +74,12 @@ def search(
 
 
 def _forecast(
-    config: "StudyConfig", folder: "Folder", watcher: "TerminalWatcher", *, json_: bool
+    config: "StudyConfig",
+    folder: "Folder",
+    source: "Folder | None",
+    watcher: "TerminalWatcher",
+    *,
+    json_: bool,
 ) -> int:
     """What the study would do; the folder stays as it is."""
     from rich.console import Console
@@ -84,7 +89,7 @@ def _forecast(
 
     try:
         with watcher.shown():
-            found = forecast(config, folder.path, watcher)
+            found = forecast(config, folder.path, watcher, source=source)
     except KeyboardInterrupt:
         return INTERRUPTED
     if json_:

@@ -22,6 +22,8 @@ from bitwright.study import parts
 from bitwright.study.folder import Folder
 from bitwright.study.forecast import Forecast, Pace, Phase, Span, Timed
 from bitwright.study.parts import Parts
+from bitwright.study.reading import TAKEN_OVER
+from bitwright.study.retargeting import check_comparable, check_source, measured_already, planned
 from bitwright.study.settings import check_unchanged, lookahead, probed_under
 from bitwright.study.store import Store
 from bitwright.study.watch import Watcher
@@ -43,6 +45,13 @@ class _Stored:
     folder: Path
     trials: int = 0
     probed: bool = False
+    taken: int | None = None  # of the trials to be taken over; None where that is not known yet
+    source: Folder | None = None  # of a study that this one takes over from
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where a teacher or a supernet may lie that is trained already."""
+        return (self.folder,) if self.source is None else (self.folder, self.source.path)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,14 +71,24 @@ class _Sample:
         return tuple(ordered[place] for place in places)
 
 
-def forecast(config: StudyConfig, out: Path, watcher: Watcher | None = None) -> Forecast:
-    """What `run` would do with these settings and this folder."""
+def forecast(
+    config: StudyConfig,
+    out: Path,
+    watcher: Watcher | None = None,
+    *,
+    source: Folder | None = None,
+) -> Forecast:
+    """What `run` would do with these settings, this folder and this study to take over from."""
     watcher = watcher or Watcher()
     folder = Folder(out)
-    stored = _stored(config, folder)
+    stored = _stored(config, folder, source)
     parts.check(config)
     watcher.phase("data", config.data.name)
     found = parts.assemble(config, folder.name)
+    if source is not None and stored.taken is None:
+        taken = planned(found, found.space, source)["trials"]
+        probed = stored.probed or measured_already(found, source)
+        stored = dataclasses.replace(stored, taken=len(taken), probed=probed)
     sample = _sample(found)
     watcher.phase("timing")
     with tempfile.TemporaryDirectory() as scratch:
@@ -89,21 +108,28 @@ def forecast(config: StudyConfig, out: Path, watcher: Watcher | None = None) -> 
     )
 
 
-def _stored(config: StudyConfig, folder: Folder) -> _Stored:
+def _stored(config: StudyConfig, folder: Folder, source: Folder | None) -> _Stored:
     """What the folder holds of the study; ConfigError where it was begun with other settings."""
+    nothing = _Stored(folder.path, source=source)
+    if source is not None:
+        check_comparable(config, source)
     if config.storage is None and not folder.database.exists():
-        return _Stored(folder.path)
+        return nothing
     try:
         name = None if config.storage is None else folder.name
         store = Store.open_existing(folder.url(config.storage), name)
     except StoreError:
         if folder.database.exists():
             raise
-        return _Stored(folder.path)  # the study is not in its storage yet
+        return nothing  # the study is not in its storage yet
     try:
         check_unchanged(store, config, str(folder.path))
+        if source is not None:
+            check_source(config, source, store)
         probed = store.get("probed_under") == probed_under(config)
-        return _Stored(folder.path, len(store.outcomes()), probed)
+        plan = store.get(TAKEN_OVER)
+        taken = None if plan is None else len(plan["trials"])
+        return _Stored(folder.path, len(store.outcomes()), probed, taken, source)
     finally:
         store.close()
 
@@ -189,6 +215,10 @@ def _phases(
         supernet = _supernet(found, pace, stored)
         before += supernet.time
         yield supernet
+    if stored.taken:
+        left = max(0, stored.taken - stored.trials)
+        what = f"{stored.taken:,} trials taken over, {left:,} of them to be measured yet"
+        yield Phase("retarget", what, pace.trial(0).times(left))
     yield _search(found, pace, sample, stored, before)
     yield from _finals(found, pace, sample, scratch)
 
@@ -204,7 +234,7 @@ def _teacher(found: Parts, pace: Pace, stored: _Stored) -> Phase | None:
     config, data = found.config, found.shop.task.data
     if not config.distill.final or config.distill.teacher != "study":
         return None
-    if School(found.shop, config, stored.folder).ready():
+    if any(School(found.shop, config, folder).ready() for folder in stored.folders):
         return Phase("teacher", "trained already", NO_TIME)
     budget = config.distill.train
     macs = costs(expand(largest(found.space.stages, data.input.shape, data.outputs)))["macs"]
@@ -232,7 +262,7 @@ def _supernet(found: Parts, pace: Pace, stored: _Stored) -> Phase:
     from bitwright.train.timing import steps
 
     settings = found.config.supernet
-    if found.nursery(found.space, stored.folder).ready():
+    if any(found.nursery(found.space, folder).ready() for folder in stored.folders):
         return Phase("supernet", "trained already", NO_TIME)
     count, networks = steps(found.shop, settings.train), settings.between + 2
     larger = networks * settings.train.batch / found.config.train.batch
@@ -245,7 +275,7 @@ def _search(found: Parts, pace: Pace, sample: _Sample, stored: _Stored, before: 
     settings = found.config.search
     batch = found.controller(found.space).batch
     whole = settings.iterations * batch
-    to_come = max(0, whole - stored.trials)
+    to_come = max(0, whole - max(stored.trials, stored.taken or 0))
     kept = len(sample.feasible) / len(sample.all)
     time = NO_TIME
     dearest = 0.0  # of a trial

@@ -18,6 +18,7 @@ from bitwright.quant.spec import ROLES, Method
 from bitwright.records import Blueprint, Choice, Genome, Outcome, Pick
 from bitwright.space.joint import JointSpace
 from bitwright.study.folder import Folder
+from bitwright.study.parts import Parts
 from bitwright.study.reading import TAKEN_OVER
 from bitwright.study.run import Run
 from bitwright.study.settings import first_difference, probed_under
@@ -70,6 +71,11 @@ def check_source(config: StudyConfig, source: Folder, store: Store) -> None:
             "the study in the output folder has trials of its own, so it cannot begin with those "
             f"of '{source.path}'; name another folder with --out"
         )
+    check_comparable(config, source)
+
+
+def check_comparable(config: StudyConfig, source: Folder) -> None:
+    """Refuses a source whose trials were trained under other settings than the study's."""
     old, new = (
         {key: value for key, value in one.model_dump(mode="json").items() if key in TRAINED_UNDER}
         for one in (_settings(source), config)
@@ -89,7 +95,7 @@ def take_over(run: Run, space: JointSpace, source: Folder | None) -> int:
     Goes on where it was interrupted, for which the study's own document is enough.
     """
     if source is not None and run.store.get(TAKEN_OVER) is None:
-        run.store.put(TAKEN_OVER, _plan(run, space, source))
+        run.store.put(TAKEN_OVER, planned(run.parts, space, source))
     plan: dict[str, Any] | None = run.store.get(TAKEN_OVER)
     if plan is None:
         return 0
@@ -112,26 +118,34 @@ def reuse(run: Run, source: Folder) -> None:
     for name in REUSED:
         if (source.path / name).is_file() and not (run.folder.path / name).exists():
             shutil.copyfile(source.path / name, run.folder.path / name)
-    if run.store.get("sensitivity") is None and not run.config.sensitivity.latency:
+    if run.store.get("sensitivity") is None:
         with _opened(source) as store:
-            _reuse_sensitivity(run, store)
+            if _same_sensitivity(run.parts, store):
+                run.store.put("sensitivity", store.get("sensitivity"))
+                run.store.put("sensitivity_seconds", 0.0)
+                run.store.put("probed_under", probed_under(run.config))
 
 
-def _reuse_sensitivity(run: Run, store: Store) -> None:
+def measured_already(found: Parts, source: Folder) -> bool:
+    """Whether the source's sensitivity is the study's as well."""
+    with _opened(source) as store:
+        return _same_sensitivity(found, store)
+
+
+def _same_sensitivity(found: Parts, store: Store) -> bool:
     """Accuracy and memory are lost alike on any target, if kinds and methods are the same."""
-    under, now = store.get("probed_under"), probed_under(run.config)
-    same_space = tuple(store.get("left_out") or ()) == run.parts.left_out
-    if under is not None and same_space and {**under, "target": now["target"]} == now:
-        run.store.put("sensitivity", store.get("sensitivity"))
-        run.store.put("sensitivity_seconds", 0.0)
-        run.store.put("probed_under", now)
+    if found.config.sensitivity.latency:
+        return False
+    under, now = store.get("probed_under"), probed_under(found.config)
+    same_space = tuple(store.get("left_out") or ()) == found.left_out
+    return under is not None and same_space and {**under, "target": now["target"]} == now
 
 
-def _plan(run: Run, space: JointSpace, source: Folder) -> dict[str, Any]:
+def planned(found: Parts, space: JointSpace, source: Folder) -> dict[str, Any]:
     """The trials to take over by their old numbers, and what to tell of the others."""
     with _opened(source) as store:
         outcomes = store.outcomes()
-    refusals = {outcome.number: _refusal(run, space, outcome) for outcome in outcomes}
+    refusals = {outcome.number: _refusal(found, space, outcome) for outcome in outcomes}
     taken = [number for number, reason in refusals.items() if reason is None]
     kept = sum((source.path / (o.model or "-")).is_file() for o in outcomes if o.number in taken)
     told = [
@@ -143,14 +157,14 @@ def _plan(run: Run, space: JointSpace, source: Folder) -> dict[str, Any]:
     return {"study": str(source.path.resolve()), "trials": taken, "told": told}
 
 
-def _refusal(run: Run, space: JointSpace, outcome: Outcome) -> str | None:
+def _refusal(found: Parts, space: JointSpace, outcome: Outcome) -> str | None:
     """Why the trial cannot be taken over; None where it can."""
     if outcome.metric(ACCURACY) is None:
         return "never trained to an end"
     if outcome.fidelity < 1:
         return "trained in part"
     same = Blueprint(space.input_shape, space.classes, outcome.units, outcome.policy)
-    refused = run.parts.shop.refusal(same)
+    refused = found.shop.refusal(same)
     if refused is not None:
         return refused
     try:

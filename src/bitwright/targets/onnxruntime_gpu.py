@@ -52,10 +52,11 @@ class _Gpu(Target):
             return (
                 f"target '{self.name}' finds no CUDA device; nvidia-smi tells what the driver sees"
             )
-        if not _starts(self._providers[0][0]):
+        obstacle = _obstacle(self._providers[0][0])
+        if obstacle is not None:
             return (
-                f"target '{self.name}' cannot load what onnxruntime's {self._providers[0][0]} "
-                f"needs; install it: {self._remedy}"
+                f"target '{self.name}' does not begin: {obstacle}; where a library is missing, "
+                f"install it: {self._remedy}"
             )
         return None
 
@@ -121,15 +122,15 @@ def device_name() -> str | None:
 
 
 @functools.cache
-def _starts(provider: str) -> bool:
-    """Whether a network of one node begins on that provider: its libraries load, or they do not."""
+def _obstacle(provider: str) -> str | None:
+    """What keeps a network of one node from that provider: a library, often; None where it runs."""
     from bitwright.export.runtime import session_of
 
     try:
         session_of(_one_node(), "a network of one node", providers=((provider, {}),))
-    except TargetError:
-        return False
-    return True
+    except TargetError as error:
+        return " ".join(str(error.__cause__ or error).split())
+    return None
 
 
 def _one_node() -> bytes:

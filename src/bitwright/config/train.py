@@ -1,6 +1,7 @@
 """The keys below `train` and `final`."""
 
-from typing import Any, Literal
+import math
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -45,6 +46,11 @@ class TrainConfig(Part):
 
     fused: Literal["auto", "on", "off"] = "auto"
     """Quantize by compiled C; auto: where there is a C compiler. Equal up to rounding."""
+
+    def part(self, share: float) -> Self:
+        """The same training for a part of the epochs, and of the most steps."""
+        steps = None if self.steps is None else math.ceil(self.steps * share)
+        return self.model_copy(update={"epochs": self.epochs * share, "steps": steps})
 
     @model_validator(mode="before")
     @classmethod

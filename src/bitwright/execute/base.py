@@ -22,7 +22,8 @@ class Job:
     """One trial to carry out. All its randomness comes from `seed`.
 
     `relative` is the recorded trial whose network is the most like this one, for evaluators that
-    ask for it. `fidelity` is the part of the budget at which training ends; `goes_on` is the
+    ask for it, `learned` how many trials, from the first, were learned when it was proposed.
+    `fidelity` is the part of the budget at which training ends; `goes_on` is the
     recorded trial, with the same genome and seed, whose training this one takes further.
     """
 
@@ -33,6 +34,7 @@ class Job:
     relative: int | None = None
     fidelity: float = 1.0
     goes_on: int | None = None
+    learned: int = 0
 
     def outcome(self, state: State, reward: float, **rest: Any) -> Outcome:
         """What became of it: an outcome with everything that the job says already."""
@@ -150,4 +152,5 @@ EVALUATORS: Registry[Callable[[Workbench], Evaluator]] = Registry(
 )
 EVALUATORS.register("inherited", "bitwright.train.inherited:InheritedEvaluator")
 EVALUATORS.register("scratch", "bitwright.train.candidate:ScratchEvaluator")
+EVALUATORS.register("shared", "bitwright.train.shared:SharedEvaluator")
 EVALUATORS.register("supernet", "bitwright.train.cutting:CutEvaluator")

@@ -11,7 +11,7 @@ shared ones: what trains, folds and rounds is the very code that trains a networ
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -87,6 +87,35 @@ class SuperNet:
             self.shared.add(f"{key}.gain", torch.ones(rows), learns=True)
             self.shared.add(f"{key}.mean", torch.zeros(rows), learns=False)
             self.shared.add(f"{key}.variance", torch.ones(rows), learns=False)
+
+    def layers_of(self, blueprint: Blueprint) -> dict[str, str]:
+        """The network's layers with weights, by name: what names the weights that they share."""
+        places = _places(blueprint, expand(blueprint))
+        return {name: place.key for name, place in places.items() if place.weight_shape}
+
+    def quantizers_of(self, blueprint: Blueprint, net: QuantNet) -> Iterator[tuple[str, Quantizer]]:
+        """The blueprint's network's quantizers, each after what names the state that it shares."""
+        for name, place in _places(blueprint, net.graph).items():
+            for role, quantizer in _quantizers(net.layer(name)):
+                yield place.quantizer_key(role), quantizer
+
+    def take(self, blueprint: Blueprint, state: Mapping[str, Any], known: Container[str]) -> None:
+        """Overwrites the network's part of the shared tensors with the state of one trained apart.
+
+        Steps of methods that are not among the `known` ones are fitted to whole kernels first: the
+        channels beyond this network's have them too.
+        """
+        net = self.network(blueprint)
+        for place in _places(blueprint, net.graph).values():
+            key = place.quantizer_key("quantize_weight")
+            if key in self._fitted and key not in known:
+                quantizer = self._fitted_weight_quantizer(place)
+                self._fitted[key] = quantizer.get_extra_state()
+                with torch.no_grad():
+                    for name, own in _tensors(quantizer):
+                        self.shared[f"{key}.{name}"].copy_(own)
+        with torch.no_grad():
+            net.load_state_dict(state)
 
     def network(self, blueprint: Blueprint) -> QuantNet:
         """The blueprint's network on the shared tensors: what it learns, all learn."""
@@ -180,14 +209,20 @@ class SuperNet:
         key = place.quantizer_key("quantize_weight")
         if key in self._fitted:
             return
-        assert place.node.weight is not None  # of a layer with weights
-        whole = self.shared[f"{place.key}.weight"].detach()
-        quantizer = weight_quantizer(place.node.weight, len(whole)).to(whole.device)
-        with torch.no_grad():
-            quantizer(whole)
+        quantizer = self._fitted_weight_quantizer(place)
         for name, own in _tensors(quantizer):
             self.shared.add(f"{key}.{name}", own, learns=isinstance(own, nn.Parameter))
         self._fitted[key] = quantizer.get_extra_state()
+
+    def _fitted_weight_quantizer(self, place: _Place) -> Quantizer:
+        """Of the place's method, its steps fitted to the whole kernel as it is."""
+        assert place.node.weight is not None  # of a layer with weights
+        whole = self.shared[f"{place.key}.weight"].detach()
+        quantizer = weight_quantizer(place.node.weight, len(whole)).to(whole.device)
+        assert isinstance(quantizer, Quantizer)
+        with torch.no_grad():
+            quantizer(whole)
+        return quantizer
 
 
 def _shared_name(place: _Place, name: str) -> str:

@@ -321,7 +321,7 @@ def _search_words(found: Parts, batch: int) -> str:
     each = _steps(found, found.tuning if found.cuts else found.config.train)
     told += f"candidates, each {each:,} steps of {size}"
     if found.inherits:
-        told += f", {_steps(found, found.tuning):,} with a relative's weights"
+        told += f", {_steps(found, found.tuning):,} with the weights of trials before"
     return told
 
 

@@ -101,7 +101,10 @@ class Loop:
             drawn = 0 if self.settings.common_seed else number
             job = Job(number, iteration, genome, derive(seed, drawn, "trial"))
             return dataclasses.replace(
-                job, relative=self._relative(genome), fidelity=stretch.fidelity
+                job,
+                relative=self._relative(genome),
+                fidelity=stretch.fidelity,
+                learned=self._learned * self.controller.batch,
             )
         job = Job(number, iteration, before.genome, before.seed)
         return dataclasses.replace(job, fidelity=stretch.fidelity, goes_on=before.number)

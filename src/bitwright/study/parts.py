@@ -5,7 +5,6 @@ needed.
 """
 
 import dataclasses
-import math
 import os
 import platform
 from collections.abc import Iterable
@@ -200,11 +199,8 @@ class Parts:
     @property
     def tuning(self) -> TrainConfig | None:
         """The budget of a candidate that starts from other weights than fresh ones."""
-        train, part = self.config.train, self.config.search.tuning
-        if not part:
-            return None
-        limit = None if train.steps is None else math.ceil(train.steps * part)
-        return train.model_copy(update={"epochs": train.epochs * part, "steps": limit})
+        part = self.config.search.tuning
+        return self.config.train.part(part) if part else None
 
     def evaluator(self, space: JointSpace, folder: Path) -> Evaluator:
         """The study's evaluator for candidates of that space, with one worker's threads."""
@@ -253,10 +249,11 @@ def check(config: StudyConfig) -> None:
             f"train.patience = {config.train.patience} ends a training before its stage does, so "
             "that it could not go on; leave out train.patience or search.halving"
         )
-    if config.search.evaluator == "inherited" and not config.search.tuning:
+    if config.search.evaluator in ("inherited", "shared") and not config.search.tuning:
         raise ConfigError(
-            "search.tuning is 0, but a candidate of evaluator 'inherited' has layers that its "
-            "relative knows nothing of; take 0.1, or evaluator 'supernet'"
+            f"search.tuning is 0, but a candidate of evaluator '{config.search.evaluator}' is to "
+            "learn what the weights that it starts from know nothing of; take 0.1, or evaluator "
+            "'supernet'"
         )
 
 

@@ -1,5 +1,6 @@
 """A trained network in a file: its blueprint and its weights, to be asked or trained on."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -36,20 +37,42 @@ def write_net(net: QuantNet, blueprint: Blueprint, path: Path, about: dict[str, 
     write(path, content)
 
 
-def read_net(path: Path, device: torch.device) -> tuple[QuantNet, dict[str, Any]]:
-    """The network that `write_net` wrote, in evaluation mode, and what was said about it.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Stored:
+    """What `write_net` wrote: the blueprint, the network's state, and what was said about it."""
 
-    Raises one of `UNREADABLE` for another file.
-    """
+    blueprint: Blueprint
+    state: dict[str, Any]
+    about: dict[str, Any]
+    input_step: float
+    input_zero: int
+
+
+def read_stored(path: Path, device: torch.device) -> Stored:
+    """What is in such a file, tensors on the device; raises one of `UNREADABLE` for another."""
     content = torch.load(path, weights_only=True, map_location=device)
     if content["format"] != FORMAT:
         raise KeyError(content["format"])
     units = tuple(unit_from_dict(unit) for unit in json.loads(content["units"]))
     policy = policy_from_dict(json.loads(content["policy"]))
-    blueprint = Blueprint(tuple(content["input_shape"]), int(content["outputs"]), units, policy)
-    net = QuantNet(
-        expand(blueprint), input_step=content["input_step"], input_zero=content["input_zero"]
+    return Stored(
+        Blueprint(tuple(content["input_shape"]), int(content["outputs"]), units, policy),
+        content["state"],
+        dict(content["about"]),
+        content["input_step"],
+        content["input_zero"],
     )
-    net.load_state_dict(content["state"])
+
+
+def read_net(path: Path, device: torch.device) -> tuple[QuantNet, dict[str, Any]]:
+    """The network that `write_net` wrote, in evaluation mode, and what was said about it.
+
+    Raises one of `UNREADABLE` for another file.
+    """
+    found = read_stored(path, device)
+    net = QuantNet(
+        expand(found.blueprint), input_step=found.input_step, input_zero=found.input_zero
+    )
+    net.load_state_dict(found.state)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return net.eval(), dict(content["about"])
+    return net.eval(), found.about

@@ -113,10 +113,18 @@ class Shop:
         batches = self.batches(budget, derive(seed, 0, "batches"))
         return net, train(net, batches, budget, hooks, self.objective, trained)
 
-    def tuned(self, net: QuantNet, budget: TrainConfig, seed: int, hooks: Hooks) -> Curve:
-        """How the training went of a network all of whose layers know something already."""
+    def tuned(
+        self,
+        net: QuantNet,
+        budget: TrainConfig,
+        seed: int,
+        hooks: Hooks,
+        trained: frozenset[str] | None = None,
+    ) -> Curve:
+        """How the training went of a network whose `trained` layers, or all, know something."""
         batches = self.batches(budget, derive(seed, 0, "batches"))
-        return train(net, batches, budget, hooks, self.objective, frozenset(net.layers))
+        known = frozenset(net.layers) if trained is None else trained
+        return train(net, batches, budget, hooks, self.objective, known)
 
     def score(self, net: QuantNet, part: Part) -> float:
         """How right the network is as it stands, 0 to 1."""

@@ -1,0 +1,140 @@
+"""Candidates out of one set of weights that goes on learning from each of them.
+
+The supernet is not trained before the search: the candidates that the search chooses train it, and
+each gives back what it has learned (continuous evolution, arXiv 1909.04977).
+"""
+
+import functools
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bitwright.errors import ConfigError
+from bitwright.execute.base import Job, Workbench
+from bitwright.execute.weights import weights_file
+from bitwright.nets.build import QuantNet
+from bitwright.nets.supernet import SuperNet
+from bitwright.records import Blueprint
+from bitwright.train.candidate import ScratchEvaluator, Trained
+from bitwright.train.checkpoint import UNREADABLE, write
+from bitwright.train.cutting import inputs_for_norms
+from bitwright.train.netfile import Stored, read_stored, write_net
+from bitwright.train.supernet import fresh
+from bitwright.train.trainer import Hooks
+
+SAVED_EVERY = 64  # trials; fewer than there are weights kept of (`execute.weights.KEPT`)
+
+
+class Commons:
+    """The weights that all share, as they are once the trials before a number have given theirs.
+
+    Trials give in the order of their numbers, and only such that were learned when a candidate was
+    proposed: whoever asks, in whichever process, gets the same weights. What is in the way of
+    another order is kept in the folder every so many trials, since old trials' weights are not.
+    """
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._net: SuperNet = fresh(bench.shop, bench.space, bench.seed)
+        self._trained: dict[str, float] = {}  # budgets that a layer has been trained for
+        self._known: set[str] = set()  # names of quantizers that some trial gave
+        self._given = 0  # trials that have given what they had to give
+
+    def cut(self, blueprint: Blueprint, before: int) -> tuple[QuantNet, dict[str, float]]:
+        """A candidate's network once the trials `before` have given.
+
+        And for each of its layers with weights, the budgets that these have been trained for.
+        """
+        self._take(before)
+        keys = self._net.layers_of(blueprint)
+        trained = {name: self._trained.get(key, 0.0) for name, key in keys.items()}
+        net = self._net.cut(blueprint)
+        for key, quantizer in self._net.quantizers_of(blueprint, net):
+            if key not in self._known:
+                quantizer.fitted = False  # it fits itself to what this network holds
+        net.measure_norms(self._inputs)
+        return net.eval(), trained
+
+    @functools.cached_property
+    def _inputs(self) -> tuple[Tensor, ...]:
+        bench = self._bench
+        return inputs_for_norms(bench.shop, bench.supernet, bench.seed)
+
+    def _take(self, before: int) -> None:
+        self._restore(before)
+        for number in range(self._given, before):
+            path = weights_file(self._bench.folder, number)
+            if path.exists():  # of trials that were trained to an end
+                self._take_one(path)
+            self._given = number + 1
+            if self._given % SAVED_EVERY == 0:
+                self._save()
+
+    def _take_one(self, path: Path) -> None:
+        found = self._read(path)
+        self._net.take(found.blueprint, found.state, self._known)
+        net = self._net.network(found.blueprint)
+        self._known |= {key for key, _ in self._net.quantizers_of(found.blueprint, net)}
+        for key in self._net.layers_of(found.blueprint).values():
+            self._trained[key] = self._trained.get(key, 0.0) + found.about.get("budget", 1.0)
+
+    def _read(self, path: Path) -> Stored:
+        try:
+            return read_stored(path, self._bench.shop.device)
+        except UNREADABLE as error:
+            raise ConfigError(
+                f"the weights in '{path}', which candidates are to start from, cannot be read "
+                f"({error}); put the file back, or start the study anew in another folder"
+            ) from error
+
+    def _restore(self, before: int) -> None:
+        """Goes on from the last state that was kept and is not too late, if that is ahead."""
+        last = before - before % SAVED_EVERY
+        path = self._kept(last)
+        if last <= self._given or not path.exists():
+            return
+        found = torch.load(path, weights_only=True, map_location=self._bench.shop.device)
+        self._net.restore(found["net"])
+        self._trained, self._known = dict(found["trained"]), set(found["known"])
+        self._given = last
+
+    def _save(self) -> None:
+        path = self._kept(self._given)
+        if not path.exists():
+            known = sorted(self._known)
+            write(path, {"net": self._net.state(), "trained": self._trained, "known": known})
+        self._kept(self._given - 2 * SAVED_EVERY).unlink(missing_ok=True)
+
+    def _kept(self, given: int) -> Path:
+        return self._bench.folder / f"shared.{given:05d}.pt"
+
+
+class SharedEvaluator(ScratchEvaluator):
+    """Cuts a candidate out of the shared weights and trains it, the longer the less these know.
+
+    Layers that were never trained get the whole budget, such that have had that `search.tuning` of
+    it, and a network the mean over its layers. What it has learned is kept for those to come.
+    """
+
+    inherits: ClassVar[bool] = True
+    pauses: ClassVar[bool] = False
+
+    def __init__(self, bench: Workbench) -> None:
+        super().__init__(bench)
+        self._commons = Commons(bench)
+
+    def trained(self, job: Job, blueprint: Blueprint, hooks: Hooks) -> Trained:
+        """Cut, trained, and kept."""
+        bench = self._bench
+        net, trained = self._commons.cut(blueprint, job.learned)
+        unknown = sum(max(0.0, 1 - budgets) for budgets in trained.values()) / len(trained)
+        least = 1.0 if bench.tuning is None else bench.tuning.epochs / bench.budget.epochs
+        part = least + (1 - least) * unknown
+        known = frozenset(name for name, budgets in trained.items() if budgets)
+        curve = bench.shop.tuned(net, bench.budget.part(part), job.seed, hooks, known)
+        path = weights_file(bench.folder, job.number)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_net(net, blueprint, path, {"trial": str(job.number), "budget": part})
+        return Trained(net, curve)

@@ -143,10 +143,11 @@ def test_candidates_of_a_study_start_from_trials_before_them(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("evaluator", ["inherited", "shared"])
 def test_two_workers_and_a_stop_in_between_give_the_same_search(
-    config: Any, repeatable: Any, tmp_path: Path
+    evaluator: str, config: Any, repeatable: Any, tmp_path: Path
 ) -> None:
-    ahead = config(**INHERITED, search__lookahead=1)
+    ahead = config(**{**INHERITED, "search__evaluator": evaluator}, search__lookahead=1)
     whole = run(ahead, tmp_path / "whole/study")
     beside = run(ahead.model_copy(update={"workers": 2, "threads": 1}), tmp_path / "beside/study")
     half = ahead.model_copy(update={"search": ahead.search.model_copy(update={"iterations": 2})})

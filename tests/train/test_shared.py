@@ -114,32 +114,7 @@ def test_a_broken_file_is_told(bench: Workbench) -> None:
     assert found.state == "failed" and "put the file back" in (found.reason or "")
 
 
-SHARED = {
-    "search__evaluator": "shared",
-    "search__tuning": 0.5,
-    "search__controller": "evolution",
-    "search__options": {"batch": 2, "population": 4, "tournament": 2},
-    "search__iterations": 4,
-}
-
-
 def test_without_tuning_a_study_is_refused(config, tmp_path: Path) -> None:
-    study: StudyConfig = config(**{**SHARED, "search__tuning": 0})
+    study: StudyConfig = config(search__evaluator="shared", search__tuning=0)
     with pytest.raises(ConfigError, match=r"search\.tuning is 0, but .* evaluator 'shared'"):
         run(study, tmp_path / "study")
-
-
-@pytest.mark.slow
-def test_two_workers_and_a_stop_in_between_give_the_same_search(
-    config, repeatable, tmp_path: Path
-) -> None:
-    ahead: StudyConfig = config(**SHARED, search__lookahead=1)
-    whole = run(ahead, tmp_path / "whole/study")
-    assert [outcome.state for outcome in whole.outcomes] == ["complete"] * 8
-    assert epochs(whole.outcomes[-1]) < epochs(whole.outcomes[0])
-    beside = run(ahead.model_copy(update={"workers": 2, "threads": 1}), tmp_path / "beside/study")
-    half = ahead.model_copy(update={"search": ahead.search.model_copy(update={"iterations": 2})})
-    run(half, tmp_path / "halves/study")
-    halves = run(ahead, tmp_path / "halves/study")
-    for other in (beside, halves):
-        assert list(map(repeatable, other.outcomes)) == list(map(repeatable, whole.outcomes))

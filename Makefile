@@ -71,7 +71,7 @@ bench-rank: setup ## How well cheap scores order networks: two hours on one core
 	$(BIN)/python docs/results_rank.py
 
 .PHONY: bench-cost bench-latency bench-qat-accuracy bench-qat-step bench-runtimes
-bench-cost: setup ## What inherited weights and a supernet save a search: two hours on one core, goes on where it stopped
+bench-cost: setup ## What inherited weights and a supernet save a search: more than two hours on one core, goes on where it stopped
 	$(BIN)/bitwright data fetch fashion-mnist
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/cost.py
 
@@ -91,7 +91,7 @@ bench-joint: setup ## Joint search against structure first, bits afterwards: fou
 	$(BIN)/python docs/results_joint.py
 
 .PHONY: bench-targets
-bench-targets: setup ## Each target's winner, judged on all of them: most of an hour on one core, goes on where it stopped
+bench-targets: setup ## Each target's winner, judged on all of them: an hour and a half on one core, goes on where it stopped
 	$(BIN)/bitwright data fetch fashion-mnist
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/targets.py
 	$(BIN)/python docs/results_targets.py

@@ -4,16 +4,17 @@
     .venv/bin/python benchmarks/cost.py --part 1/2     # every second search; part 2/2 beside it
 
 Whole searches of Fashion-MNIST networks by the real loop, one thread each: random search, Optuna's
-TPE and NSGA-II (both by the reward) and `nsga` with every candidate trained from scratch, and
-cheaper paths: `nsga` whose candidates start from the weights of recorded relatives (`evaluator:
-inherited`), the same behind the screen `predictor`, and `nsga` whose candidates are chosen by a
-supernet and cut out of it, whose training counts (`evaluator: supernet`). What is compared is the
+TPE and NSGA-II (both by the reward) with every candidate trained from scratch, and cheaper paths:
+`nsga` behind the screen `predictor` whose candidates start from the weights of recorded relatives
+(`evaluator: inherited`), are cut out of a supernet that goes on learning from each of them
+(`shared`), or out of one that is trained before, which counts (`supernet`). What is compared is the
 hypervolume that the candidates' exported files dominate, held-out accuracy against packed bytes,
 and the CPU time until it is reached. Every finished search goes to results/cost.json at once and is
 not made again.
 """
 
 import json
+import math
 import statistics
 import tempfile
 import time
@@ -23,6 +24,7 @@ from typing import Any
 
 import torch
 import yaml
+from interval import half_interval
 from machine import machine
 from parting import locked, share_of
 
@@ -38,35 +40,34 @@ RESULT = HERE / "results" / "cost.json"
 SEEDS = (0, 1, 2)
 TRIALS = 120  # of each search from scratch
 SCRATCH: dict[str, dict[str, Any]] = {
-    "random": {"controller": "random", "options": {"batch": 4}},
-    "optuna:TPESampler": {"controller": "optuna:TPESampler", "options": {"batch": 4}},
-    "optuna:NSGAIISampler": {"controller": "optuna:NSGAIISampler", "options": {"batch": 4}},
-    "nsga": {"controller": "nsga", "options": {"batch": 4}},
+    name: {"controller": name, "options": {"batch": 4}, "iterations": TRIALS // 4}
+    for name in ("random", "optuna:TPESampler", "optuna:NSGAIISampler")
 }
+SCREENED = {"screen": {"by": "predictor", "pool": 64}, "common_seed": True}
 CHEAP: dict[str, dict[str, Any]] = {
-    "supernet": {
-        "controller": "nsga",
-        "options": {"batch": 4},
-        "iterations": 5,
-        "evaluator": "supernet",
-        "tuning": 1.0,
-        "screen": {"by": "supernet", "pool": 64},
-    },
     "inherited": {
         "controller": "nsga",
-        "options": {"batch": 4},
+        "options": {"batch": 2},
         "iterations": TRIALS // 2,
         "evaluator": "inherited",
         "tuning": 0.1,
+        **SCREENED,
     },
-    "inherited, screened": {
+    "shared": {
         "controller": "nsga",
-        "options": {"batch": 4},
-        "iterations": TRIALS // 4,
-        "evaluator": "inherited",
-        "tuning": 0.3,
-        "screen": {"by": "predictor", "pool": 64},
-        "common_seed": True,
+        "options": {"batch": 2},
+        "iterations": TRIALS // 2,
+        "evaluator": "shared",
+        "tuning": 0.1,
+        **SCREENED,
+    },
+    "supernet": {
+        "controller": "nsga",
+        "options": {"batch": 2},
+        "iterations": TRIALS // 12,
+        "evaluator": "supernet",
+        "tuning": 1.0,
+        **SCREENED,
     },
 }
 Searches = Mapping[str, Sequence[Mapping[str, Any]]]  # "name seed" to its trials
@@ -101,9 +102,11 @@ class Clock(Watcher):
         )
 
 
-def study_of(settings: Mapping[str, Any], train: Mapping[str, Any] | None = None) -> StudyConfig:
+def study_of(
+    settings: Mapping[str, Any], train: Mapping[str, Any] | None = None, path: Path = STUDY
+) -> StudyConfig:
     """The study with these settings of its search, and of training."""
-    study = yaml.safe_load(STUDY.read_text())
+    study = yaml.safe_load(path.read_text())
     for key, changes in (("search", settings), ("train", train or {})):
         study[key] = {**study.get(key, {}), **changes}
     return StudyConfig.from_mapping(study)
@@ -162,18 +165,29 @@ def _row(searches: Searches, path: str, seed: int) -> dict[str, Any]:
 
 
 def summary(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Path by path the median over the seeds; a mark that was not reached counts as 0."""
+    """Path by path over the seeds: the geometric mean of the ratios where all reach the mark."""
     told: dict[str, Any] = {}
     for path in dict.fromkeys(row["path"] for row in rows):
         own = [row["against"] for row in rows if row["path"] == path]
         told[path] = {
-            name: {
-                "times_less": statistics.median(one[name]["times_less"] or 0.0 for one in own),
-                "wanted": WANTED,
-            }
-            for name in SCRATCH
+            name: _over_seeds([one[name]["times_less"] for one in own]) for name in SCRATCH
         }
     return told
+
+
+def _over_seeds(times_less: Sequence[float | None]) -> dict[str, Any]:
+    """The mean and its 95 % interval, taken of the ratios' logarithms."""
+    found = [one for one in times_less if one is not None]
+    over: dict[str, Any] = {"reached": len(found), "of": len(times_less), "wanted": WANTED}
+    mean, interval = None, None
+    if len(found) == len(times_less):
+        logs = [math.log(one) for one in found]
+        middle = statistics.mean(logs)
+        mean = round(math.exp(middle), 2)
+        if len(logs) > 1:
+            half = half_interval(logs)
+            interval = [round(math.exp(middle + way * half), 2) for way in (-1, 1)]
+    return {"times_less": mean, "interval": interval, **over}
 
 
 def kept(path: Path = RESULT) -> dict[str, Any]:
@@ -190,7 +204,7 @@ def keep(
         result = {
             "command": f"python benchmarks/{path.stem}.py",
             "machine": machine(),
-            "study": yaml.safe_load(STUDY.read_text()),
+            "study": yaml.safe_load(STUDY.with_stem(path.stem).read_text()),
             **(verdicts or told)(searches),
             "searches": dict(sorted(searches.items())),
         }
@@ -211,8 +225,7 @@ def main() -> None:
     for name, seed in todo:
         if f"{name} {seed}" in kept()["searches"]:
             continue
-        given = {"seed": seed, "iterations": TRIALS // 4, **{**SCRATCH, **CHEAP}[name]}
-        found = search(study_of(given))
+        found = search(study_of({"seed": seed, **{**SCRATCH, **CHEAP}[name]}))
         keep(f"{name} {seed}", found)
         print(f"{name} {seed}: {trace(found)[-1]}", flush=True)
     print(json.dumps(kept().get("summary"), indent=1))

@@ -3,7 +3,7 @@
     make bench-halving
     .venv/bin/python benchmarks/halving.py --part 1/2    # every second search; part 2/2 beside it
 
-First, some candidates of `studies/cost.yaml` with 3 epochs are trained through the stages of
+First, some candidates of `studies/halving.yaml` with 3 epochs are trained through the stages of
 `search.halving`, and each stage's held-out accuracy is held against the last one's: Kendall's tau.
 Then whole searches, random and `nsga`, one thread each: every candidate trained to the end, or in
 stages. What is compared is the CPU time until the candidates that were trained to the end dominate
@@ -31,6 +31,7 @@ from bitwright.execute.place import Place
 from bitwright.seeds import derive, generator
 from bitwright.study.parts import assemble
 
+STUDY = HERE / "studies" / "halving.yaml"
 RESULT = HERE / "results" / "halving.json"
 SEEDS = (0, 1)
 TRAIN = {"epochs": 3}
@@ -51,7 +52,7 @@ RESAMPLED = 2000  # times, for an interval
 
 def stages() -> list[dict[str, Any]]:
     """Each candidate's accuracy and CPU time, stage by stage."""
-    found = assemble(study_of({}, TRAIN), "halving")
+    found = assemble(study_of({}, TRAIN, STUDY), "halving")
     told = []
     with tempfile.TemporaryDirectory() as folder:
         evaluator = found.evaluator(found.space, Path(folder))
@@ -162,7 +163,7 @@ def main() -> None:
             found = stages()
         else:
             name, way, seed = one
-            found = search(study_of({"seed": seed, **CONTROLLERS[name], **WAYS[way]}, TRAIN))
+            found = search(study_of({"seed": seed, **CONTROLLERS[name], **WAYS[way]}, TRAIN, STUDY))
         keep(key, found, RESULT, verdicts)
         print(f"{key} is measured", flush=True)
     result = kept(RESULT)

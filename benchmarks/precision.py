@@ -4,7 +4,7 @@
 
 Forward and backward of one depthwise convolution of 64 channels and 64 images, by kernel, stride
 and side of the map; then training steps of networks with depthwise convolutions, drawn from the
-space of studies/cost.yaml. What counts is the time in bfloat16 through that in float32,
+space of studies/halving.yaml. What counts is the time in bfloat16 through that in float32,
 the least CPU time of several rounds that alternate.
 """
 
@@ -27,7 +27,7 @@ from bitwright.space.joint import expand
 from bitwright.study.parts import assemble
 
 HERE = Path(__file__).parent
-STUDY = HERE / "studies" / "cost.yaml"
+STUDY = HERE / "studies" / "halving.yaml"
 RESULT = HERE / "results" / "precision.json"
 TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 IMAGES, CHANNELS, NETWORKS, STEPS, ROUNDS = 64, 64, 6, 25, 5

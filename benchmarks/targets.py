@@ -1,21 +1,24 @@
 """Whether the search responds to its target: each one's winner, judged on all of them.
 
-    make bench-targets    # most of an hour on one core, with what cortex-m4 needs installed
-    .venv/bin/python benchmarks/targets.py --part 1/2    # every second target; part 2/2 beside it
+    make bench-targets    # an hour and a half on one core, with what cortex-m4 needs installed
+    .venv/bin/python benchmarks/targets.py --part 1/2    # every second search; part 2/2 beside it
     .venv/bin/python docs/results_targets.py    # the page's matrix
 
-`studies/targets.yaml` is searched once for every target: the same data, space, reward and seed.
-Then each winner's file is measured on every target, and scored there by the same reward, with the
-held-out accuracy that it has anyway. A search that responds has its own winner first on its target.
+`studies/targets.yaml` is searched for every target under three seeds: the same data, space and
+reward. Then each winner's file is measured on every target, and scored there by the same reward,
+with the held-out accuracy that it has anyway. Searches that respond have their own winners first on
+their target, in the mean over the seeds.
 """
 
 import json
+import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
+from interval import half_interval
 from machine import machine
 from parting import locked, share_of
 
@@ -35,6 +38,9 @@ STUDY = HERE / "studies" / "targets.yaml"
 RESULT = HERE / "results" / "targets.json"
 RUNS = HERE.parent / "runs" / "targets"
 TARGETS = (*(f"npu:{name}" for name in SHIPPED), "cortex-m4")
+SEEDS = ("0", "1", "2")
+Winners = Mapping[str, Mapping[str, Any]]  # by target, by seed
+Cell = dict[str, float | None]
 
 
 def study(target: str, *overrides: str) -> StudyConfig:
@@ -42,9 +48,9 @@ def study(target: str, *overrides: str) -> StudyConfig:
     return StudyConfig.read(STUDY, [f"target={target}", *overrides])
 
 
-def model_of(target: str) -> Path:
-    """The file of the target's winner."""
-    return RUNS / target.replace(":", "-") / "model.onnx"
+def model_of(target: str, seed: str) -> Path:
+    """The file of the target's winner under that seed."""
+    return RUNS / f"{target.replace(':', '-')}-{seed}" / "model.onnx"
 
 
 def winner(found: StudyView, seconds: float) -> dict[str, Any]:
@@ -83,63 +89,87 @@ def bounds(found: roofline.NetworkRun) -> dict[str, float]:
     return {bound: round(share, 3) for bound, share in shares.items()}
 
 
-def matrix(winners: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """The reward of each winner on each target, divided by that of the target's own winner."""
-    rewards: dict[str, dict[str, float | None]] = {}
-    for name, one in winners.items():
-        rewards[name] = {}
-        for target, found in one["measured"].items():
-            values = {**found, "accuracy": one["accuracy"]}
-            score = None if "refused" in found else reward_of(study(target)).score(values)
-            rewards[name][target] = score
-    return {
+def matrix(winners: Winners) -> dict[str, dict[str, Cell | None]]:
+    """The rewards of each target's winners on each target, in the mean that of its own ones is 1.
+
+    Of winners that a target does not run nothing counts there; None where it runs none.
+    """
+    rewards = {
         name: {
-            target: None if score is None else round(score / (rewards[target][target] or 1), 4)
-            for target, score in row.items()
+            to: [score for one in found.values() if (score := _reward(one, to))] for to in winners
         }
+        for name, found in winners.items()
+    }
+    means = {name: statistics.mean(row[name]) for name, row in rewards.items()}
+    return {
+        name: {to: _cell([score / means[to] for score in found]) for to, found in row.items()}
         for name, row in rewards.items()
     }
 
 
+def _reward(one: Mapping[str, Any], target: str) -> float | None:
+    """What the target's own search would have made of the file; None where it does not run."""
+    found = one["measured"][target]
+    if "refused" in found:
+        return None
+    return reward_of(study(target)).score({**found, "accuracy": one["accuracy"]})
+
+
+def _cell(shares: Sequence[float]) -> Cell | None:
+    if not shares:
+        return None
+    half = round(half_interval(shares), 4) if len(shares) > 1 else None
+    return {"mean": round(statistics.mean(shares), 4), "half_interval": half}
+
+
 def main() -> None:
-    """Searches for every target that has no winner yet, and judges all of them."""
-    todo = share_of(TARGETS, __doc__)
+    """Searches for every target and seed that has no winner yet, and judges all of them."""
+    todo = share_of([(target, seed) for seed in SEEDS for target in TARGETS], __doc__)
     torch.set_num_threads(1)
-    for target in todo:
-        if target in kept():
+    for target, seed in todo:
+        if seed in kept().get(target, {}):
             continue
         start = time.process_time()
-        found = run(study(target), model_of(target).parent)
-        one = winner(found, time.process_time() - start)
-        keep({target: one})
-        print(f"{target}: {one['structure']}", flush=True)
-    keep({})
-
-
-def kept() -> dict[str, Any]:
-    """The winners in the result file whose files are there too."""
-    result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
-    before = result.get("winners", {}).items()
-    return {name: one for name, one in before if model_of(name).exists()}
-
-
-def keep(found: Mapping[str, Any]) -> None:
-    """Adds winners, judges all so far on all of their targets; two processes may do so."""
+        settings = study(target, f"search.seed={seed}")
+        one = winner(run(settings, model_of(target, seed).parent), time.process_time() - start)
+        keep(target, seed, one)
+        print(f"{target} {seed}: {one['structure']}", flush=True)
     with locked(RESULT):
-        known = {**kept(), **found}
-        winners = {name: known[name] for name in TARGETS if name in known}
-        for name, one in winners.items():
-            one["measured"] = {to: judged(model_of(name), make(to)) for to in winners}
-        settings = study(TARGETS[0])
-        about = {
-            "command": "make bench-targets",
-            "machine": machine(),
-            "data": settings.data.name,
-            "reward": settings.reward.model_dump(mode="json"),
-            "winners": winners,
-            "matrix": matrix(winners),
-        }
-        RESULT.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        judge(kept())
+
+
+def kept() -> dict[str, dict[str, Any]]:
+    """The winners in the result file whose files are there too, by target and seed."""
+    result = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    return {
+        name: {seed: one for seed, one in found.items() if model_of(name, seed).exists()}
+        for name, found in result.get("winners", {}).items()
+    }
+
+
+def keep(target: str, seed: str, one: Mapping[str, Any]) -> None:
+    """Adds a winner; two processes may do so."""
+    with locked(RESULT):
+        known = kept()
+        judge({**known, target: {**known.get(target, {}), seed: one}})
+
+
+def judge(known: Winners) -> None:
+    """Writes the result: every winner measured on every target that has one."""
+    winners = {name: dict(sorted(known[name].items())) for name in TARGETS if known.get(name)}
+    for name, found in winners.items():
+        for seed, one in found.items():
+            one["measured"] = {to: judged(model_of(name, seed), make(to)) for to in winners}
+    settings = study(TARGETS[0])
+    about = {
+        "command": "make bench-targets",
+        "machine": machine(),
+        "data": settings.data.name,
+        "reward": settings.reward.model_dump(mode="json"),
+        "winners": winners,
+        "matrix": matrix(winners),
+    }
+    RESULT.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

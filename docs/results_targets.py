@@ -24,17 +24,22 @@ def block(result: Mapping[str, Any]) -> str:
 
 def _winners(winners: Mapping[str, Any]) -> str:
     head = (
-        "| searched for | winner | bits, weights x activations | test accuracy | latency there | "
-        "energy there | its cycles are bound by |\n|---|---|---|---|---|---|---|"
+        "| searched for | seed | winner | bits, weights x activations | test accuracy | "
+        "latency there | energy there | its cycles are bound by |\n"
+        "|---|---|---|---|---|---|---|---|"
     )
-    return "\n".join([head, *(_winner(name, one) for name, one in winners.items())])
+    rows = [
+        _winner(name, seed, one) for name, found in winners.items() for seed, one in found.items()
+    ]
+    return "\n".join([head, *rows])
 
 
-def _winner(name: str, one: Mapping[str, Any]) -> str:
+def _winner(name: str, seed: str, one: Mapping[str, Any]) -> str:
     there = one["measured"][name]
     energy = there.get("energy_uj")
     cells = [
         f"`{name}`",
+        seed,
         one["structure"],
         " ".join(_bits(one["policy"])),
         f"{100 * one['test_accuracy']:.1f} %",
@@ -63,53 +68,58 @@ def _bits(policy: Mapping[str, str]) -> list[str]:
 
 
 def _told(result: Mapping[str, Any]) -> str:
-    trials = sum(one["trials"] for one in result["winners"].values())
-    minutes = sum(one["cpu_s"] for one in result["winners"].values()) / 60
+    winners = [one for found in result["winners"].values() for one in found.values()]
+    trials = sum(one["trials"] for one in winners)
+    minutes = sum(one["cpu_s"] for one in winners) / 60
+    seeds = max(len(found) for found in result["winners"].values())
     weight = result["reward"]["metrics"]["latency_ms"]["weight"]
     return (
-        f"One search for each target, {trials} candidates in all, the same data "
-        f"({result['data']}), space, seed and reward: held-out accuracy x latency to the power of "
-        f"-{weight:g}. Below, every winner's reward on every target, divided by that of the "
-        "target's own winner: a row's network, a column's processor, a dash where it does not run. "
-        "`make bench-targets`, "
+        f"A search for each target and seed ({seeds}), {trials:,} candidates in all, the same data "
+        f"({result['data']}), space and reward: held-out accuracy x latency to the power of "
+        f"-{weight:g}. Below, the mean reward of the winners for a target on every target, divided "
+        "by that of the target's own: a row's networks, a column's processor, ± half of the mean's "
+        "95 % interval, a dash where none runs. `make bench-targets`, "
         f"{minutes:.0f} minutes of one thread, compilers and emulators not counted; "
         f"{result['machine']['processor']}."
     )
 
 
-def _matrix(matrix: Mapping[str, Mapping[str, float | None]]) -> str:
+def _matrix(matrix: Mapping[str, Mapping[str, Any]]) -> str:
     names = list(matrix)
-    head = f"| winner for | {' | '.join(f'on `{name}`' for name in names)} |"
+    head = f"| winners for | {' | '.join(f'on `{name}`' for name in names)} |"
     rows = [
         f"| `{name}` | {' | '.join(_cell(matrix[name][to]) for to in names)} |" for name in names
     ]
     return "\n".join([head, "|---" * (len(names) + 1) + "|", *rows])
 
 
-def _cell(share: float | None) -> str:
-    return "-" if share is None else f"{share:.4f}"
+def _cell(share: Mapping[str, float | None] | None) -> str:
+    if share is None:
+        return "-"
+    half = share["half_interval"]
+    return f"{share['mean']:.4f}" + ("" if half is None else f" ± {half:.4f}")
 
 
 def _verdict(result: Mapping[str, Any]) -> str:
     matrix = result["matrix"]
-    first = [
-        name
-        for name in matrix
-        if all((row[name] or 0) < 1 for other, row in matrix.items() if other != name)
+    closest = {
+        to: max((row[to]["mean"], name) for name, row in matrix.items() if name != to and row[to])
+        for to in matrix
+    }
+    lost = [
+        f"`{to}` ({share:.4f}, those for `{name}`)"
+        for to, (share, name) in closest.items()
+        if share >= 1
     ]
-    if len(first) == len(matrix):
-        closest = max(row[to] or 0 for name, row in matrix.items() for to in row if to != name)
+    if lost:
         return (
-            "On every target its own winner comes first; the closest other comes to "
-            f"{closest:.3f}. One seed: what lies less than a hundredth apart, another may turn."
+            f"On {len(matrix) - len(lost)} of {len(matrix)} targets its own winners come first. "
+            f"Networks searched for another target do as well or better on {', '.join(lost)}."
         )
-    lost = [name for name in matrix if name not in first]
-    reached = {name: max(row[name] or 0 for row in matrix.values()) for name in lost}
-    rest = ", ".join(f"`{name}` (to {share:.3f})" for name, share in reached.items())
+    to, (share, name) = max(closest.items(), key=lambda item: item[1])
     return (
-        f"On {len(first)} of {len(matrix)} targets its own winner comes first. A network searched "
-        f"for another target does as well or better on {rest}: the search did not find it. One "
-        "seed: what lies less than a hundredth apart, another may turn."
+        "On every target its own winners come first; the closest others are those for "
+        f"`{name}` on `{to}`, which come to {share:.4f}."
     )
 
 

@@ -45,15 +45,26 @@ def test_a_file_is_judged_on_a_target_or_refused_by_it(targets, tmp_path):
     assert refused == {"refused": "accelerator 'int8' does not run 'multiply'"}
 
 
-def test_rewards_are_shares_of_the_own_winners(targets):
+def test_rewards_are_shares_of_the_mean_of_the_own_winners(targets):
     def one(accuracy, **latencies):
         measured = {f"npu:{name}": {"latency_ms": ms} for name, ms in latencies.items()}
         return {"accuracy": accuracy, "measured": measured}
 
-    winners = {"npu:int8": one(0.8, int8=0.01), "npu:bit-fusion": one(0.4, int8=0.01)}
-    winners["npu:bit-fusion"]["measured"]["npu:bit-fusion"] = {"latency_ms": 0.02}
-    winners["npu:int8"]["measured"]["npu:bit-fusion"] = {"refused": "no"}
-    assert targets.matrix(winners) == {
-        "npu:int8": {"npu:int8": 1.0, "npu:bit-fusion": None},
-        "npu:bit-fusion": {"npu:int8": 0.5, "npu:bit-fusion": 1.0},
+    first, second = one(0.9, int8=0.01), one(0.7, int8=0.01)
+    other = one(0.4, **{"int8": 0.01, "bit-fusion": 0.02})
+    for refused in (first, second):
+        refused["measured"]["npu:bit-fusion"] = {"refused": "no"}
+    winners = {"npu:int8": {"0": first, "1": second}, "npu:bit-fusion": {"0": other}}
+    found = targets.matrix(winners)
+    own = found["npu:int8"].pop("npu:int8")
+    assert own["mean"] == 1.0
+    assert own["half_interval"] == pytest.approx(
+        targets.half_interval([0.9 / 0.8, 0.7 / 0.8]), abs=1e-4
+    )
+    assert found == {
+        "npu:int8": {"npu:bit-fusion": None},
+        "npu:bit-fusion": {
+            "npu:int8": {"mean": 0.5, "half_interval": None},
+            "npu:bit-fusion": {"mean": 1.0, "half_interval": None},
+        },
     }

@@ -11,7 +11,15 @@ def test_a_mark_that_was_not_reached_is_told(script, result):
     against = result["seeds"][0]["against"]["random"]
     against |= {"path_cpu_s": None, "times_less": None}
     path = result["seeds"][0]["path"]
-    result["summary"][path]["random"]["times_less"] = 0.0
+    whole = {"times_less": None, "interval": None, "reached": 2, "of": 3, "wanted": 10.0}
+    result["summary"][path]["random"] = whole
     written = script.block(result)
     assert "not reached |  |" in written
-    assert "the mark of `random` was not reached" in written and "it does not" in written
+    assert f"| {path} | `random` | reached in 2 of 3 seeds |" in written
+
+
+def test_a_mean_stands_beside_its_interval(script, result):
+    path = result["seeds"][0]["path"]
+    mean = {"times_less": 12.34, "interval": [8.0, 19.04], "reached": 3, "of": 3, "wanted": 10.0}
+    result["summary"][path]["random"] = mean
+    assert f"| {path} | `random` | 12.3 (8.0 to 19.0) |" in script.block(result)

@@ -92,12 +92,15 @@ def test_who_begins_late_finds_what_old_trials_gave(
     for number in range(6):
         evaluator.evaluate(job_of(bench, number, number % 2, learned=number), Place())
     asked = [state(Commons(bench), bench, before) for before in (4, 5)]
+    behind = Commons(bench)
+    state(behind, bench, 1)
     kept = sorted(path.name for path in bench.folder.glob("shared.*.pt"))
     assert kept == ["shared.00002.pt", "shared.00004.pt"]
     for number in range(4):
         weights_file(bench.folder, number).unlink()
     assert alike(state(Commons(bench), bench, 4), asked[0])
     assert alike(state(Commons(bench), bench, 5), asked[1])
+    assert alike(state(behind, bench, 5), asked[1])
 
 
 def test_a_trial_that_failed_gives_nothing(bench: Workbench) -> None:

@@ -30,14 +30,14 @@ SAVED_EVERY = 64  # trials; fewer than there are weights kept of (`execute.weigh
 class Commons:
     """The weights that all share, as they are once the trials before a number have given theirs.
 
-    Trials give in the order of their numbers, and only such that were learned when a candidate was
-    proposed: whoever asks, in whichever process, gets the same weights. What is in the way of
-    another order is kept in the folder every so many trials, since old trials' weights are not.
+    Trials give in the order of their numbers, and only those that were learned when a candidate was
+    proposed: whoever asks, in whichever process, gets the same weights. The files of old trials are
+    deleted, so every so many trials the shared weights themselves are kept in the folder.
     """
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
-        self._net: SuperNet = fresh(bench.shop, bench.space, bench.seed)
+        self._net = self._untrained()
         self._trained: dict[str, float] = {}  # budgets that a layer has been trained for
         self._known: set[str] = set()  # names of quantizers that some trial gave
         self._given = 0  # trials that have given what they had to give
@@ -56,6 +56,9 @@ class Commons:
                 quantizer.fitted = False  # it fits itself to what this network holds
         net.measure_norms(self._inputs)
         return net.eval(), trained
+
+    def _untrained(self) -> SuperNet:
+        return fresh(self._bench.shop, self._bench.space, self._bench.seed)
 
     @functools.cached_property
     def _inputs(self) -> tuple[Tensor, ...]:
@@ -96,6 +99,7 @@ class Commons:
         if last <= self._given or not path.exists():
             return
         found = torch.load(path, weights_only=True, map_location=self._bench.shop.device)
+        self._net = self._untrained()  # whose layers look at no tensors of before
         self._net.restore(found["net"])
         self._trained, self._known = dict(found["trained"]), set(found["known"])
         self._given = last

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from bitwright.config import StudyConfig
-from bitwright.errors import ConfigError
+from bitwright.errors import ConfigError, ExportError
 from bitwright.execute.base import Job, Workbench
 from bitwright.execute.place import Place
 from bitwright.execute.weights import weights_file
@@ -17,6 +17,7 @@ from bitwright.testing.evaluators import workbench
 from bitwright.train import shared
 from bitwright.train.netfile import read_stored
 from bitwright.train.shared import Commons, SharedEvaluator
+from bitwright.train.shop import Shop
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
@@ -107,6 +108,19 @@ def test_a_trial_that_failed_gives_nothing(bench: Workbench) -> None:
     SharedEvaluator(bench).evaluate(job_of(bench, 1, 0, learned=0), Place())
     before, after = (state(Commons(bench), bench, number) for number in (1, 2))
     assert alike(before, state(Commons(bench), bench, 0)) and not alike(before, after)
+
+
+def test_a_network_that_is_dead_gives_nothing(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ExportError("a layer is dead")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Shop, "export", refuse)
+        found = SharedEvaluator(bench).evaluate(job_of(bench, 0, 0, learned=0), Place())
+    assert found.state == "infeasible"
+    assert alike(state(Commons(bench), bench, 0), state(Commons(bench), bench, 1))
 
 
 def test_a_broken_file_is_told(bench: Workbench) -> None:

@@ -11,12 +11,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from bitwright.control.reward import ACCURACY
 from bitwright.errors import ConfigError
 from bitwright.execute.base import Job, Workbench
+from bitwright.execute.place import Place
 from bitwright.execute.weights import weights_file
 from bitwright.nets.build import QuantNet
 from bitwright.nets.supernet import SuperNet
-from bitwright.records import Blueprint
+from bitwright.records import Blueprint, Outcome
 from bitwright.train.candidate import ScratchEvaluator, Trained
 from bitwright.train.checkpoint import UNREADABLE, write
 from bitwright.train.cutting import inputs_for_norms
@@ -128,6 +130,13 @@ class SharedEvaluator(ScratchEvaluator):
     def __init__(self, bench: Workbench) -> None:
         super().__init__(bench)
         self._commons = Commons(bench)
+
+    def evaluate(self, job: Job, place: Place) -> Outcome:
+        """As always; what a network learned that has no accuracy, being dead, helps nobody."""
+        found = super().evaluate(job, place)
+        if found.metric(ACCURACY) is None:
+            weights_file(self._bench.folder, job.number).unlink(missing_ok=True)
+        return found
 
     def trained(self, job: Job, blueprint: Blueprint, hooks: Hooks) -> Trained:
         """Cut, trained, and kept."""

@@ -36,8 +36,12 @@ def test_a_mark_is_reached_by_the_first_that_dominates_as_much(cost):
     assert cost.reached(cost.trace(QUICK[:1]), mark) is None
 
 
-def test_the_verdict_needs_every_search_of_a_seed(cost):
+def test_the_verdict_is_of_what_there_is(cost):
     searches = {f"{name} 0": SLOW for name in cost.SCRATCH}
+    assert cost.verdict({"inherited 0": QUICK, "random 1": SLOW}) == []
+    (row,) = cost.verdict({"inherited 0": QUICK, "random 0": SLOW})
+    assert list(row["against"]) == ["random"]
+    assert list(cost.summary([row])["inherited"]) == ["random"]
     assert cost.verdict(searches) == []
     assert cost.summary([]) == {}
     (row,) = cost.verdict({**searches, "inherited 0": QUICK})

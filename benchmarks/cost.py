@@ -43,32 +43,17 @@ SCRATCH: dict[str, dict[str, Any]] = {
     name: {"controller": name, "options": {"batch": 4}, "iterations": TRIALS // 4}
     for name in ("random", "optuna:TPESampler", "optuna:NSGAIISampler")
 }
-SCREENED = {"screen": {"by": "predictor", "pool": 64}, "common_seed": True}
+SCREENED: dict[str, Any] = {
+    "controller": "nsga",
+    "options": {"batch": 2},
+    "screen": {"by": "predictor", "pool": 64},
+    "common_seed": True,
+}
+TUNED = {**SCREENED, "iterations": TRIALS // 2, "tuning": 0.1}
 CHEAP: dict[str, dict[str, Any]] = {
-    "inherited": {
-        "controller": "nsga",
-        "options": {"batch": 2},
-        "iterations": TRIALS // 2,
-        "evaluator": "inherited",
-        "tuning": 0.1,
-        **SCREENED,
-    },
-    "shared": {
-        "controller": "nsga",
-        "options": {"batch": 2},
-        "iterations": TRIALS // 2,
-        "evaluator": "shared",
-        "tuning": 0.1,
-        **SCREENED,
-    },
-    "supernet": {
-        "controller": "nsga",
-        "options": {"batch": 2},
-        "iterations": TRIALS // 12,
-        "evaluator": "supernet",
-        "tuning": 1.0,
-        **SCREENED,
-    },
+    "inherited": {**TUNED, "evaluator": "inherited"},
+    "shared": {**TUNED, "evaluator": "shared"},
+    "supernet": {**SCREENED, "iterations": TRIALS // 12, "evaluator": "supernet", "tuning": 1.0},
 }
 Searches = Mapping[str, Sequence[Mapping[str, Any]]]  # "name seed" to its trials
 Verdicts = Callable[[Searches], dict[str, Any]]

@@ -73,8 +73,11 @@ def _ends(result: Mapping[str, Any]) -> str:
         )
         for path in result["summary"]
     ]
+    found = [one for against in result["summary"].values() for one in against.values()]
+    kept = all((one["times_less"] or 0.0) >= one["wanted"] for one in found)
     return (
-        f"Paths end, seed by seed: {'; '.join(ends)}. `make bench-cost`; "
+        f"Paths end, seed by seed: {'; '.join(ends)}. {found[0]['wanted']:g} times less is what "
+        f"this benchmark is meant to hold: {'it does' if kept else 'it does not'}. `make bench-cost`; "
         f"{result['machine']['processor']}, one thread a search."
     )
 

@@ -14,7 +14,7 @@ def test_a_mark_that_was_not_reached_is_told(script, result):
     whole = {"times_less": None, "interval": None, "reached": 2, "of": 3, "wanted": 10.0}
     result["summary"][path]["random"] = whole
     written = script.block(result)
-    assert "not reached |  |" in written
+    assert "not reached |  |" in written and "it does not" in written
     assert f"| {path} | `random` | reached in 2 of 3 seeds |" in written
 
 

@@ -99,9 +99,12 @@ class SuperNet:
             for role, quantizer in _quantizers(net.layer(name)):
                 yield place.quantizer_key(role), quantizer
 
-    def take(self, blueprint: Blueprint, state: Mapping[str, Any], known: Container[str]) -> None:
+    def take(
+        self, blueprint: Blueprint, state: Mapping[str, Any], known: Container[str]
+    ) -> frozenset[str]:
         """Overwrites the network's part of the shared tensors with the state of one trained apart.
 
+        Returns what names the quantizers that it has.
         Steps of methods that are not among the `known` ones are fitted to whole kernels first: the
         channels beyond this network's have them too.
         """
@@ -116,6 +119,7 @@ class SuperNet:
                         self.shared[f"{key}.{name}"].copy_(own)
         with torch.no_grad():
             net.load_state_dict(state)
+        return frozenset(key for key, _ in self.quantizers_of(blueprint, net))
 
     def network(self, blueprint: Blueprint) -> QuantNet:
         """The blueprint's network on the shared tensors: what it learns, all learn."""

@@ -79,9 +79,7 @@ class Commons:
 
     def _take_one(self, path: Path) -> None:
         found = self._read(path)
-        self._net.take(found.blueprint, found.state, self._known)
-        net = self._net.network(found.blueprint)
-        self._known |= {key for key, _ in self._net.quantizers_of(found.blueprint, net)}
+        self._known |= self._net.take(found.blueprint, found.state, self._known)
         for key in self._net.layers_of(found.blueprint).values():
             self._trained[key] = self._trained.get(key, 0.0) + found.about.get("budget", 1.0)
 

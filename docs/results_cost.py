@@ -77,8 +77,8 @@ def _ends(result: Mapping[str, Any]) -> str:
     kept = all((one["times_less"] or 0.0) >= one["wanted"] for one in found)
     return (
         f"Paths end, seed by seed: {'; '.join(ends)}. {found[0]['wanted']:g} times less is what "
-        f"this benchmark is meant to hold: {'it does' if kept else 'it does not'}. `make bench-cost`; "
-        f"{result['machine']['processor']}, one thread a search."
+        f"this benchmark is meant to hold: {'it does' if kept else 'it does not'}. "
+        f"`make bench-cost`; {result['machine']['processor']}, one thread a search."
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from bitwright.errors import ConfigError, InfeasibleError, MeasurementError
 from bitwright.measure.cost import costs
-from bitwright.study import session
+from bitwright.study import forecasting, session
 from bitwright.study.forecasting import forecast
 from bitwright.study.watch import Watcher
 from bitwright.targets.base import TARGETS
@@ -84,6 +84,20 @@ def test_what_is_recorded_is_not_run_again(tmp_path, config):
         forecast(config(train__batch=32), tmp_path)
 
 
+@pytest.fixture
+def one_pace(monkeypatch):
+    """Candidates are timed once, so that nothing else on the machine sets two forecasts apart."""
+    measure, paces = forecasting._pace, []
+
+    def pace(*args):
+        if not paces:
+            paces.append(measure(*args))
+        return paces[0]
+
+    monkeypatch.setattr(forecasting, "_pace", pace)
+
+
+@pytest.mark.usefixtures("one_pace")
 def test_stages_are_counted_each_with_its_own_steps(tmp_path, config):
     changes = {"train__epochs": 9, "search__iterations": 26, "search__options": {"batch": 1}}
     three = config(**changes, search__halving={"eta": 3, "rungs": 3})
@@ -94,6 +108,24 @@ def test_stages_are_counted_each_with_its_own_steps(tmp_path, config):
     whole = phases(forecast(config(**changes), tmp_path))["search"]
     assert "each 36 steps of 64" in whole.what
     assert staged.time.high < whole.time.low
+
+
+@pytest.mark.usefixtures("one_pace")
+def test_stages_of_inherited_weights_are_parts_of_a_tuning(tmp_path, config):
+    changes = {
+        "train__epochs": 9,
+        "search__iterations": 13,
+        "search__options": {"batch": 2},
+        "search__evaluator": "inherited",
+    }
+    stages = {"search__tuning": 0.5, "search__halving": {"eta": 5, "rungs": 2}}
+    staged = phases(forecast(config(**changes, **stages), tmp_path))["search"]
+    assert staged.what.endswith(
+        "26 trials in stages, some 2 x 36 steps, 20 x 4 steps, 4 x 18 steps of 64"
+    )
+    at_once = phases(forecast(config(**changes, search__tuning=0.5), tmp_path))["search"]
+    assert "each 36 steps of 64, 18 with the weights of trials before" in at_once.what
+    assert staged.time.likely < 0.7 * at_once.time.likely
 
 
 def test_a_teacher_is_counted_until_it_is_there(tmp_path, config):

@@ -9,12 +9,15 @@ import pytest
 
 from bitwright.config import StudyConfig
 from bitwright.errors import ConfigError
+from bitwright.execute.base import Evaluator, Job, Workbench
+from bitwright.execute.place import Place
 from bitwright.execute.weights import checkpoint_file
 from bitwright.records import Genome, Outcome
 from bitwright.study.folder import Folder
 from bitwright.study.pruning import Pruning
 from bitwright.study.session import run, view
 from bitwright.study.watch import Watcher
+from bitwright.train.candidate import ScratchEvaluator
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -26,6 +29,16 @@ STAGES: dict[str, Any] = {
     "train__epochs": 2,
     "final__epochs": 0.5,
 }
+
+
+class InOneGo(Evaluator):
+    """Says nothing of stages."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._inner = ScratchEvaluator(bench)
+
+    def evaluate(self, job: Job, place: Place) -> Outcome:
+        return self._inner.evaluate(job, place)
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +114,57 @@ def test_a_stop_in_between_and_two_workers_give_the_same_search(
     assert kept(tmp_path / "halves/study") == kept(tmp_path / "whole/study")
 
 
+INHERITED: dict[str, Any] = {
+    "search__halving": {"eta": 2, "rungs": 2},
+    "search__controller": "nsga",
+    "search__options": {"batch": 2},
+    "search__tuning": 0.5,
+    "search__iterations": 6,
+    "train__epochs": 4,
+    "final__epochs": 0.5,
+}
+
+
+@pytest.mark.parametrize("evaluator", ["inherited", "shared"])
+def test_the_best_of_those_with_inherited_weights_are_tuned_longer(
+    evaluator: str, config: Any, tmp_path: Path
+) -> None:
+    found = run(config(**INHERITED, search__evaluator=evaluator), tmp_path / "study")
+    assert [outcome.state for outcome in found.outcomes] == 12 * ["complete"]
+    for outcome in found.outcomes[:2]:
+        assert (outcome.fidelity, outcome.epochs) == (1.0, 4.0)
+    gone_on = [outcome for outcome in found.outcomes if outcome.goes_on is not None]
+    assert gone_on
+    for outcome in gone_on:
+        before = found.outcomes[outcome.goes_on]
+        assert (outcome.genome, outcome.fidelity, before.fidelity) == (before.genome, 1.0, 0.5)
+        assert outcome.epochs == pytest.approx(2.0)
+        assert before.epochs <= outcome.epochs  # what is new to shared weights is trained longer
+    assert found.final is not None
+    assert found.outcomes[found.final.trial].fidelity == 1.0
+
+
+def test_what_is_cut_out_of_a_supernet_is_tuned_in_stages(config: Any, tmp_path: Path) -> None:
+    changes = {**INHERITED, "supernet__train": {"epochs": 1, "batch": 64}}
+    found = run(config(**changes, search__evaluator="supernet"), tmp_path / "study")
+    assert {outcome.fidelity for outcome in found.outcomes} == {0.5, 1.0}
+    for outcome in found.outcomes:
+        assert outcome.epochs == pytest.approx(2 * outcome.fidelity)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("evaluator", ["inherited", "shared"])
+def test_neither_workers_nor_a_stop_change_stages_of_inherited_weights(
+    evaluator: str, config: Any, repeatable: Any, tmp_path: Path
+) -> None:
+    changes = {**INHERITED, "search__evaluator": evaluator, "search__lookahead": 1, "threads": 1}
+    uninterrupted = run(config(**changes), tmp_path / "whole/study")
+    run(config(**{**changes, "search__iterations": 3}), tmp_path / "halves/study")
+    halves = run(config(**changes, workers=2), tmp_path / "halves/study")
+    assert list(map(repeatable, halves.outcomes)) == list(map(repeatable, uninterrupted.outcomes))
+    assert any(outcome.goes_on is not None for outcome in halves.outcomes[6:])
+
+
 @pytest.mark.parametrize("controller", ["nsga", "recurrent", "optuna:tpe"])
 def test_every_controller_learns_of_each_candidate_once(
     controller: str, config: Any, tmp_path: Path
@@ -121,8 +185,8 @@ def test_every_controller_learns_of_each_candidate_once(
     ("changes", "said"),
     [
         (
-            {"search__evaluator": "inherited"},
-            r"search\.halving trains .* which evaluator 'inherited' does not do; take evaluator",
+            {"search__evaluator": f"{__name__}:InOneGo"},
+            r"search\.halving trains .* which evaluator '.*InOneGo' does not do; take evaluator",
         ),
         ({"train__patience": 2}, r"train\.patience = 2 ends .* leave out train\.patience or"),
     ],

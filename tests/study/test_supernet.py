@@ -130,9 +130,10 @@ def test_inheriting_without_tuning_is_refused(config: Any, tmp_path: Path) -> No
         run(wrong, tmp_path / "study")
 
 
-def test_stages_are_refused(config: Any, tmp_path: Path) -> None:
-    wrong: StudyConfig = config(**SUPERNET, search__halving={"eta": 2, "rungs": 2})
-    with pytest.raises(ConfigError, match="evaluator 'supernet' does not do"):
+def test_stages_of_no_training_are_refused(config: Any, tmp_path: Path) -> None:
+    stages = {"search__halving": {"eta": 2, "rungs": 2}}
+    wrong: StudyConfig = config(**{**SUPERNET, **stages, "search__tuning": 0})
+    with pytest.raises(ConfigError, match=r"search\.tuning is 0, so that search\.halving has"):
         run(wrong, tmp_path / "study")
 
 

@@ -49,6 +49,18 @@ def test_a_child_tunes_what_its_relative_learned(bench: Workbench, parent: Job, 
     assert found.curve[0][1] < untaught.curve[0][1], "it learned no faster than from nothing"
 
 
+def test_a_later_stage_starts_from_the_weights_of_the_one_before(
+    bench: Workbench, parent: Job, child: Job
+) -> None:
+    evaluator = InheritedEvaluator(dataclasses.replace(bench, tuning=bench.budget))
+    assert evaluator.evaluate(dataclasses.replace(parent, fidelity=0.5), Place()).fidelity == 1.0
+    first = evaluator.evaluate(dataclasses.replace(child, fidelity=0.5), Place())
+    later = evaluator.evaluate(dataclasses.replace(child, number=2, goes_on=1), Place())
+    assert (first.fidelity, len(first.curve)) == (0.5, 3)
+    assert (later.fidelity, len(later.curve), later.goes_on) == (1.0, 6, 1)
+    assert later.curve[0][1] < first.curve[0][1], "it began where the first stage did"
+
+
 def test_what_is_kept_is_what_was_exported(bench: Workbench, parent: Job) -> None:
     outcome = InheritedEvaluator(bench).evaluate(parent, Place())
     net, about = read_net(weights_file(bench.folder, 0), CPU)

@@ -92,6 +92,7 @@ class Evaluator(abc.ABC):
     """
 
     inherits: ClassVar[bool] = False  # whether jobs are to name a relative (`Job.relative`)
+    leaves: ClassVar[bool] = False  # whether trials leave their weights (`execute.weights`)
     pauses: ClassVar[bool] = False  # whether it trains in stages (`Job.fidelity`, `Job.goes_on`)
     supernet: ClassVar[bool] = False  # whether the study is to train one first
 

@@ -35,6 +35,7 @@ SURVEYED = 60  # random candidates whose costs are counted
 QUANTILES = (0.1, 0.5, 0.9)  # of them by their MACs are timed
 FEW, MANY = 2, 12  # training steps of a timed candidate: the difference is what steps take
 NO_TIME = Span(0.0, 0.0, 0.0)
+IN_ONE_GO = Rungs(eta=2, count=1)
 SLOW_S = 4.0  # a candidate that takes this for a few steps is timed with hardly more of them
 
 
@@ -293,18 +294,24 @@ def _search(found: Parts, pace: Pace, sample: _Sample, stored: _Stored, before: 
 
 def _trainings(found: Parts, batch: int, whole: int, to_come: int) -> list[tuple[float, int]]:
     """Of the trials to come: how many train for how many steps."""
-    each = _steps(found, found.tuning if found.cuts else found.config.train)
-    if found.rungs is not None:
-        counts = found.rungs.expected(to_come)
-        return list(zip(counts, _stages(found, found.rungs), strict=True))
-    tuned = min(to_come, max(0, whole - _without_relatives(found, batch)))
-    return [(to_come - tuned, each), (tuned, _steps(found, found.tuning))]
+    rungs, fresh = found.rungs or IN_ONE_GO, 0
+    if found.leaves:  # the first ones have nothing to start from
+        first = min(whole, batch * (1 + lookahead(found.config)))
+        fresh = max(0, first - (whole - to_come))
+    staged = zip(rungs.expected(to_come - fresh), _stages(found, rungs), strict=True)
+    return [(fresh, _steps(found, found.config.train)), *staged]
 
 
 def _stages(found: Parts, rungs: Rungs) -> list[int]:
-    """The steps of a trial on each rung: what is beyond the one below, and its cool-down again."""
+    """The steps of a trial on each rung.
+
+    Of one that starts from fresh weights, what is beyond the rung below, and its cool-down again.
+    """
     from bitwright.train.timing import schedules
 
+    if found.leaves or found.cuts:
+        tuning = found.tuning
+        return [_steps(found, tuning and tuning.part(part)) for part in rungs.fidelities]
     whole = schedules(found.shop, found.config.train, rungs.fidelities)
     begins = [0, *(schedule.cools_at for schedule in whole[:-1])]
     return [schedule.total - begin for schedule, begin in zip(whole, begins, strict=True)]
@@ -315,21 +322,14 @@ def _search_words(found: Parts, batch: int) -> str:
     whole = settings.iterations * batch
     told = f"{settings.controller}: {settings.iterations} iterations x {batch} = {whole} "
     if found.rungs is not None:
-        stages = zip(found.rungs.expected(whole), _stages(found, found.rungs), strict=True)
-        parts = (f"{count:,.0f} x {steps:,} steps" for count, steps in stages)
+        trainings = _trainings(found, batch, whole, to_come=whole)
+        parts = (f"{count:,.0f} x {steps:,} steps" for count, steps in trainings if count)
         return f"{told}trials in stages, some {', '.join(parts)} of {size}"
     each = _steps(found, found.tuning if found.cuts else found.config.train)
     told += f"candidates, each {each:,} steps of {size}"
-    if found.inherits:
+    if found.leaves:
         told += f", {_steps(found, found.tuning):,} with the weights of trials before"
     return told
-
-
-def _without_relatives(found: Parts, batch: int) -> int:
-    """How many candidates, from the first on, are trained from fresh weights."""
-    settings = found.config.search
-    first = batch * (1 + lookahead(found.config)) if found.inherits else batch * settings.iterations
-    return min(first, batch * settings.iterations)
 
 
 def _steps(found: Parts, budget: TrainConfig | None) -> int:

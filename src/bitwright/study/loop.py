@@ -107,7 +107,12 @@ class Loop:
                 learned=self._learned * self.controller.batch,
             )
         job = Job(number, iteration, before.genome, before.seed)
-        return dataclasses.replace(job, fidelity=stretch.fidelity, goes_on=before.number)
+        return dataclasses.replace(
+            job,
+            fidelity=stretch.fidelity,
+            goes_on=before.number,
+            learned=self._learned * self.controller.batch,
+        )
 
     def _relative(self, genome: Genome) -> int | None:
         """Of trials that were learned: what else has finished by now is a matter of luck."""

@@ -164,8 +164,13 @@ class Parts:
 
     @property
     def inherits(self) -> bool:
-        """Whether the study's evaluator starts from the weights of recorded trials."""
-        return _declares(EVALUATORS.get(self.config.search.evaluator), "inherits")
+        """Whether candidates are to name a relative, whose weights they start from."""
+        return self._evaluator_declares("inherits")
+
+    @property
+    def leaves(self) -> bool:
+        """Whether trials leave their weights for those to come."""
+        return self._evaluator_declares("leaves")
 
     @property
     def supernet(self) -> bool:
@@ -179,7 +184,10 @@ class Parts:
     @property
     def cuts(self) -> bool:
         """Whether candidates are cut out of it."""
-        return _declares(EVALUATORS.get(self.config.search.evaluator), "supernet")
+        return self._evaluator_declares("supernet")
+
+    def _evaluator_declares(self, trait: str) -> bool:
+        return _declares(EVALUATORS.get(self.config.search.evaluator), trait)
 
     def nursery(self, space: JointSpace, folder: Path) -> "Nursery":
         """Where the supernet of that space is raised."""
@@ -189,9 +197,12 @@ class Parts:
 
     @property
     def budget(self) -> TrainConfig:
-        """What a candidate is trained with; of stages, the first ends under the policy as well."""
+        """What a candidate is trained with from fresh weights.
+
+        In stages, the first ends under the policy as well, unless it has it all at once.
+        """
         train, rungs = self.config.train, self.rungs
-        if rungs is None:
+        if rungs is None or self.leaves:
             return train
         begins = train.full_precision * rungs.fidelities[0]
         return train.model_copy(update={"full_precision": begins})
@@ -266,11 +277,18 @@ def assemble(config: StudyConfig, name: str) -> Parts:
 
 def _check_evaluator(config: StudyConfig) -> None:
     name = config.search.evaluator
-    pauses = _declares(EVALUATORS.get(name), "pauses")
-    if config.search.halving is not None and not pauses:
+    kind = EVALUATORS.get(name)
+    if config.search.halving is None:
+        return
+    if not _declares(kind, "pauses"):
         raise ConfigError(
             f"search.halving trains candidates in stages, which evaluator '{name}' does not do; "
             "take evaluator 'scratch', or leave out search.halving"
+        )
+    if _declares(kind, "supernet") and not config.search.tuning:
+        raise ConfigError(
+            "search.tuning is 0, so that search.halving has no training to part into stages; take "
+            "tuning: 1, or leave out search.halving"
         )
 
 

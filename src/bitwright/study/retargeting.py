@@ -220,7 +220,7 @@ def _retake(run: Run, space: JointSpace, source: Folder, numbers: Sequence[int])
         number, before = renumbered[old], outcomes[old]
         job = Job(number, number // batch, genome_in(space, before), before.seed)
         weights = weights_file(source.path, old)
-        if run.parts.inherits and weights.is_file():
+        if run.parts.leaves and weights.is_file():
             shutil.copyfile(weights, weights_file(run.folder.path, number))
         relative = None if before.relative is None else renumbered.get(before.relative)
         outcome = dataclasses.replace(retaker(job, before), relative=relative)

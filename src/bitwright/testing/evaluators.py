@@ -118,17 +118,25 @@ def ends_when_its_time_is_up(make: Factory, folder: Path) -> None:
 
 
 def stages_make_a_whole(make: Factory, folder: Path) -> None:
-    """Where it trains in stages, they come to what training in one go does, measured alike."""
+    """Where it trains in stages, they come to what training in one go does, measured alike.
+
+    Unless it starts from other weights than fresh ones: its stages tell what they are.
+    """
     bench = workbench(folder)
-    if not make(bench).pauses:
+    evaluator = make(bench)
+    if not evaluator.pauses:
         return
     first = dataclasses.replace(_job(bench), fidelity=0.5)
     second = dataclasses.replace(first, number=8, fidelity=1.0, goes_on=7)
     looked, ended = (make(bench).evaluate(job, Place()) for job in (first, second))
     assert looked.state == "complete", f"a first stage is {looked.state}: {looked.reason}"
     for job, outcome in ((first, looked), (second, ended)):
-        told = outcome.fidelity, outcome.goes_on
-        assert told == (job.fidelity, job.goes_on), f"fidelity and goes_on are {told}"
+        assert outcome.goes_on == job.goes_on, f"goes_on is {outcome.goes_on}"
+        enough = outcome.fidelity in (job.fidelity, 1.0)
+        assert enough, f"fidelity is {outcome.fidelity} where {job.fidelity} was asked for"
+    if evaluator.leaves or evaluator.supernet:
+        return
+    assert looked.fidelity == first.fidelity, "a stage was trained to the end"
     at_once = make(bench).evaluate(dataclasses.replace(_job(bench), number=9), Place())
     assert ended.metrics == at_once.metrics, "two stages gave another network than one"
     lost = make(bench).evaluate(dataclasses.replace(second, goes_on=3), Place())

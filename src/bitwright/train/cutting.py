@@ -62,10 +62,12 @@ class Cutter:
 
 
 class CutEvaluator(ScratchEvaluator):
-    """Cuts a candidate out of the supernet, and tunes it for a part of the budget, if any."""
+    """Cuts a candidate out of the supernet, and tunes it for a part of the budget, if any.
+
+    In stages that part grows; each of them begins with what was cut out.
+    """
 
     supernet: ClassVar[bool] = True
-    pauses: ClassVar[bool] = False
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__(bench)
@@ -76,4 +78,4 @@ class CutEvaluator(ScratchEvaluator):
         net, tuning = self._cutter(blueprint), self._bench.tuning
         if tuning is None:
             return Trained(net, ())
-        return Trained(net, self._bench.shop.tuned(net, tuning, job.seed, hooks))
+        return Trained(net, self._bench.shop.tuned(net, tuning.part(job.fidelity), job.seed, hooks))

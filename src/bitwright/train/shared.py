@@ -4,6 +4,7 @@ The supernet is not trained before the search: the candidates that the search ch
 each gives back what it has learned (continuous evolution, arXiv 1909.04977).
 """
 
+import dataclasses
 import functools
 from pathlib import Path
 from typing import ClassVar
@@ -12,7 +13,6 @@ import torch
 from torch import Tensor
 
 from bitwright.control.reward import ACCURACY
-from bitwright.errors import ConfigError
 from bitwright.execute.base import Job, Workbench
 from bitwright.execute.place import Place
 from bitwright.execute.weights import weights_file
@@ -20,9 +20,10 @@ from bitwright.nets.build import QuantNet
 from bitwright.nets.supernet import SuperNet
 from bitwright.records import Blueprint, Outcome
 from bitwright.train.candidate import ScratchEvaluator, Trained
-from bitwright.train.checkpoint import UNREADABLE, write
+from bitwright.train.checkpoint import write
 from bitwright.train.cutting import inputs_for_norms
-from bitwright.train.netfile import Stored, read_stored, write_net
+from bitwright.train.legacy import leave, left_by
+from bitwright.train.netfile import read_stored
 from bitwright.train.supernet import fresh
 from bitwright.train.trainer import Hooks
 
@@ -70,27 +71,18 @@ class Commons:
     def _take(self, before: int) -> None:
         self._restore(before)
         for number in range(self._given, before):
-            path = weights_file(self._bench.folder, number)
-            if path.exists():  # of trials that were trained to an end
-                self._take_one(path)
+            if weights_file(self._bench.folder, number).exists():  # it was trained to an end
+                self._take_one(number)
             self._given = number + 1
             if self._given % SAVED_EVERY == 0:
                 self._save()
 
-    def _take_one(self, path: Path) -> None:
-        found = self._read(path)
+    def _take_one(self, number: int) -> None:
+        device = self._bench.shop.device
+        found = left_by(number, self._bench.folder, lambda path: read_stored(path, device))
         self._known |= self._net.take(found.blueprint, found.state, self._known)
         for key in self._net.layers_of(found.blueprint).values():
             self._trained[key] = self._trained.get(key, 0.0) + found.about.get("budget", 1.0)
-
-    def _read(self, path: Path) -> Stored:
-        try:
-            return read_stored(path, self._bench.shop.device)
-        except UNREADABLE as error:
-            raise ConfigError(
-                f"the weights in '{path}', which candidates are to start from, cannot be read "
-                f"({error}); put the file back, or start the study anew in another folder"
-            ) from error
 
     def _restore(self, before: int) -> None:
         """Goes on from the last state that was kept and is not too late, if that is ahead."""
@@ -119,11 +111,12 @@ class SharedEvaluator(ScratchEvaluator):
     """Cuts a candidate out of the shared weights and trains it, the longer the less these know.
 
     Layers that were never trained get the whole budget, such that have had that `search.tuning` of
-    it, and a network the mean over its layers. What it has learned is kept for those to come.
+    it, and a network the mean over its layers. What it has learned is kept for those to come. A
+    later stage is cut out again, with all that was learned since, and that part is larger; before
+    anything is known, candidates are trained to the end at once.
     """
 
-    inherits: ClassVar[bool] = True
-    pauses: ClassVar[bool] = False
+    leaves: ClassVar[bool] = True
 
     def __init__(self, bench: Workbench) -> None:
         super().__init__(bench)
@@ -131,6 +124,8 @@ class SharedEvaluator(ScratchEvaluator):
 
     def evaluate(self, job: Job, place: Place) -> Outcome:
         """As always; what a network learned that has no accuracy, being dead, helps nobody."""
+        if not job.learned:
+            job = dataclasses.replace(job, fidelity=1.0)
         found = super().evaluate(job, place)
         if found.metric(ACCURACY) is None:
             weights_file(self._bench.folder, job.number).unlink(missing_ok=True)
@@ -141,11 +136,11 @@ class SharedEvaluator(ScratchEvaluator):
         bench = self._bench
         net, trained = self._commons.cut(blueprint, job.learned)
         unknown = sum(max(0.0, 1 - budgets) for budgets in trained.values()) / len(trained)
-        least = 1.0 if bench.tuning is None else bench.tuning.epochs / bench.budget.epochs
+        least = job.fidelity
+        if bench.tuning is not None:
+            least *= bench.tuning.epochs / bench.budget.epochs
         part = least + (1 - least) * unknown
         known = frozenset(name for name, budgets in trained.items() if budgets)
         curve = bench.shop.tuned(net, bench.budget.part(part), job.seed, hooks, known)
-        path = weights_file(bench.folder, job.number)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_net(net, blueprint, path, {"trial": str(job.number), "budget": part})
+        leave(net, blueprint, bench.folder, job.number, budget=part)
         return Trained(net, curve)

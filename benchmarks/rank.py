@@ -25,7 +25,7 @@ from machine import machine
 from parting import locked, share_of
 from scipy.stats import kendalltau
 
-from bitwright.config import StudyConfig, TrainConfig
+from bitwright.config import StudyConfig
 from bitwright.control.operators import sample
 from bitwright.control.reward import ACCURACY
 from bitwright.control.screen import SCREENS
@@ -85,7 +85,7 @@ def genomes(found: Parts, truths: Sequence[dict[str, Any]]) -> list[Genome]:
     return [Genome(found.space.space_id, tuple(one["genome"].items())) for one in truths]
 
 
-def supernet(found: Parts, asked: Sequence[Genome], tuning: TrainConfig | None) -> dict[str, Any]:
+def supernet(found: Parts, asked: Sequence[Genome], tuning: float) -> dict[str, Any]:
     """The supernet's word on each network, and what it costs.
 
     Its training counts by the clock, so that it may have been another run's.
@@ -97,8 +97,9 @@ def supernet(found: Parts, asked: Sequence[Genome], tuning: TrainConfig | None) 
     start = time.process_time()
     for genome in asked:
         net = cutter(found.space.decode(genome))
-        if tuning is not None:
-            found.shop.tuned(net, tuning, derive(SEED, 0, "tune"), Hooks())
+        if tuning:
+            known, seed = frozenset(net.layers), derive(SEED, 0, "tune")
+            found.shop.tuned(net, found.config.train, seed, Hooks(), known, tuning)
         scores.append(found.shop.score(net, found.shop.held))
     each = (time.process_time() - start) / len(scores)
     return {"scores": scores, "once_cpu_s": round(grown.seconds, 1), "each_cpu_s": each}
@@ -206,7 +207,7 @@ def main() -> None:
             keep("networks", str(number), truth(found, genome, number))
             print(f"network {number}: {kept()['networks'][str(number)]['accuracy']}", flush=True)
     asked = [genome for _, genome in chosen]
-    for name, tuning in (("supernet", None), (TUNED, found.tuning)):
+    for name, tuning in (("supernet", 0.0), (TUNED, found.config.search.tuning)):
         if name not in kept()["scores"]:
             keep("scores", name, supernet(found, asked, tuning))
     for name in UNTRAINED:

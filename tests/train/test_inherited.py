@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 def bench(tmp_path: Path) -> Workbench:
     made = workbench(tmp_path)
     long = made.budget.model_copy(update={"epochs": 6.0, "images": None})
-    return dataclasses.replace(made, budget=long, tuning=made.budget)
+    return dataclasses.replace(made, budget=long, tuning=1 / 6)
 
 
 @pytest.fixture
@@ -43,7 +43,8 @@ def test_a_child_tunes_what_its_relative_learned(bench: Workbench, parent: Job, 
     assert (found.state, found.relative, found.reason) == ("complete", 0, None)
     assert [point[0] for point in found.curve] == [1.0]
     alone = evaluator.evaluate(dataclasses.replace(child, number=2, relative=None), Place())
-    fresh = InheritedEvaluator(dataclasses.replace(bench, budget=bench.tuning or bench.budget))
+    short = bench.budget.part(bench.tuning)
+    fresh = InheritedEvaluator(dataclasses.replace(bench, budget=short))
     untaught = fresh.evaluate(dataclasses.replace(child, number=3, relative=None), Place())
     assert len(alone.curve) == 6
     assert found.curve[0][1] < untaught.curve[0][1], "it learned no faster than from nothing"
@@ -52,7 +53,7 @@ def test_a_child_tunes_what_its_relative_learned(bench: Workbench, parent: Job, 
 def test_a_later_stage_starts_from_the_weights_of_the_one_before(
     bench: Workbench, parent: Job, child: Job
 ) -> None:
-    evaluator = InheritedEvaluator(dataclasses.replace(bench, tuning=bench.budget))
+    evaluator = InheritedEvaluator(dataclasses.replace(bench, tuning=1.0))
     assert evaluator.evaluate(dataclasses.replace(parent, fidelity=0.5), Place()).fidelity == 1.0
     first = evaluator.evaluate(dataclasses.replace(child, fidelity=0.5), Place())
     later = evaluator.evaluate(dataclasses.replace(child, number=2, goes_on=1), Place())

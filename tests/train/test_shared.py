@@ -28,7 +28,7 @@ LEAST = 0.5  # of the budget
 def bench(tmp_path: Path) -> Workbench:
     made = workbench(tmp_path)
     long = made.budget.model_copy(update={"epochs": 4.0, "images": None})
-    return dataclasses.replace(made, budget=long, tuning=long.part(LEAST))
+    return dataclasses.replace(made, budget=long, tuning=LEAST)
 
 
 def job_of(bench: Workbench, number: int, option: int, learned: int) -> Job:

@@ -179,10 +179,10 @@ def test_a_candidate_is_cut_and_tuned(tmp_path: Path) -> None:
     bench = dataclasses.replace(workbench(tmp_path), supernet=SHORT)
     Nursery.of(bench).grown(nothing, nothing)
     job = Job(0, 0, bench.space.fill(lambda choice: choice.options[-1]), seed=1)
-    as_it_is = CutEvaluator(bench).evaluate(job, Place())
+    as_it_is = CutEvaluator(dataclasses.replace(bench, tuning=0.0)).evaluate(job, Place())
     assert (as_it_is.state, as_it_is.curve) == ("complete", ())
     budget = bench.budget.model_copy(update={"epochs": 3.0, "images": None})
-    tuned = CutEvaluator(dataclasses.replace(bench, tuning=budget)).evaluate(job, Place())
+    tuned = CutEvaluator(dataclasses.replace(bench, budget=budget)).evaluate(job, Place())
     assert tuned.state == "complete" and len(tuned.curve) == 3
     best, first = (found.metric("accuracy") for found in (tuned, as_it_is))
     assert best is not None and first is not None and best > first

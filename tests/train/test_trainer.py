@@ -16,8 +16,8 @@ from bitwright.tasks.data.images import ImageData
 from bitwright.train.batches import Batches
 from bitwright.train.schedule import FREEZE_NORMS_AT
 from bitwright.train.trainer import (
-    TRAINED_RATE,
     Hooks,
+    Known,
     Progress,
     precision,
     train,
@@ -256,14 +256,14 @@ def test_layers_that_are_trained_already_learn_at_a_part_of_the_rate(
         made = net("none:32", "none:32")
         before = {name: p.detach().clone() for name, p in made.named_parameters()}
         config = TrainConfig(steps=1, learning_rate=0.01, warmup=0, weight_decay=0)
-        train(made, batches(), config, trained=trained)
+        train(made, batches(), config, known=Known(trained, part=0.25))
         moved[trained] = {
             name: float((p.detach() - before[name]).abs().max())
             for name, p in made.named_parameters()
         }
     plain, tuned = moved.values()
     for name, way in plain.items():
-        part = TRAINED_RATE if name.startswith("layers.stem/0/conv.") else 1.0
+        part = 0.5 if name.startswith("layers.stem/0/conv.") else 1.0
         assert tuned[name] == pytest.approx(part * way, rel=1e-3, abs=1e-7), name
 
 
@@ -319,11 +319,6 @@ def test_a_network_that_knows_something_is_under_its_policy_at_once(
 ) -> None:
     begun, plain = net(), net()
     for network, part in ((begun, 0.5), (plain, 0.0)):
-        trained = frozenset(network.layers)
-        train(
-            network,
-            batches(count=200),
-            BUDGET(epochs=2, full_precision=part),
-            trained=trained,
-        )
+        budget = BUDGET(epochs=2, full_precision=part)
+        train(network, batches(count=200), budget, known=Known(frozenset(network.layers)))
     assert_equal(begun, plain)

@@ -59,8 +59,8 @@ class Workbench:
     """What an evaluator works with, in one process. Files go into the study's `folder`.
 
     `needs` are metrics to measure besides those that the reward needs: the controller reads them.
-    `tuning` is the budget of a network that starts from other weights than fresh ones; without one
-    it is used as it is. `seed` is the study's own.
+    `tuning` is the part of the budget for a network that starts from other weights than fresh ones.
+    `seed` is the study's own.
     """
 
     shop: "Shop"
@@ -69,7 +69,7 @@ class Workbench:
     budget: TrainConfig
     folder: Path
     needs: frozenset[str] = frozenset()
-    tuning: TrainConfig | None = None
+    tuning: float = 1.0
     supernet: SupernetConfig = WITHOUT_SAYING
     seed: int = 0
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bitwright.config import StudyConfig, TrainConfig
+from bitwright.config import StudyConfig
 from bitwright.control.halving import Rungs
 from bitwright.errors import InfeasibleError, StoreError
 from bitwright.execute.base import Job
@@ -299,7 +299,7 @@ def _trainings(found: Parts, batch: int, whole: int, to_come: int) -> list[tuple
         first = min(whole, batch * (1 + lookahead(found.config)))
         fresh = max(0, first - (whole - to_come))
     staged = zip(rungs.expected(to_come - fresh), _stages(found, rungs), strict=True)
-    return [(fresh, _steps(found, found.config.train)), *staged]
+    return [(fresh, _steps(found, part=1.0)), *staged]
 
 
 def _stages(found: Parts, rungs: Rungs) -> list[int]:
@@ -310,8 +310,8 @@ def _stages(found: Parts, rungs: Rungs) -> list[int]:
     from bitwright.train.timing import schedules
 
     if found.leaves or found.cuts:
-        tuning = found.tuning
-        return [_steps(found, tuning and tuning.part(part)) for part in rungs.fidelities]
+        tuning = found.config.search.tuning
+        return [_steps(found, tuning * part) for part in rungs.fidelities]
     whole = schedules(found.shop, found.config.train, rungs.fidelities)
     begins = [0, *(schedule.cools_at for schedule in whole[:-1])]
     return [schedule.total - begin for schedule, begin in zip(whole, begins, strict=True)]
@@ -325,18 +325,18 @@ def _search_words(found: Parts, batch: int) -> str:
         trainings = _trainings(found, batch, whole, to_come=whole)
         parts = (f"{count:,.0f} x {steps:,} steps" for count, steps in trainings if count)
         return f"{told}trials in stages, some {', '.join(parts)} of {size}"
-    each = _steps(found, found.tuning if found.cuts else found.config.train)
+    each = _steps(found, settings.tuning if found.cuts else 1.0)
     told += f"candidates, each {each:,} steps of {size}"
     if found.leaves:
-        told += f", {_steps(found, found.tuning):,} with the weights of trials before"
+        told += f", {_steps(found, settings.tuning):,} with the weights of trials before"
     return told
 
 
-def _steps(found: Parts, budget: TrainConfig | None) -> int:
-    """The most training steps of a candidate under a budget; none without one."""
+def _steps(found: Parts, part: float) -> int:
+    """The most training steps of a candidate that gets this part of the budget."""
     from bitwright.train.timing import steps
 
-    return 0 if budget is None else steps(found.shop, budget)
+    return steps(found.shop, found.config.train.part(part)) if part else 0
 
 
 def _finals(found: Parts, pace: Pace, sample: _Sample, scratch: Path) -> Iterator[Phase]:

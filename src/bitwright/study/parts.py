@@ -207,12 +207,6 @@ class Parts:
         begins = train.full_precision * rungs.fidelities[0]
         return train.model_copy(update={"full_precision": begins})
 
-    @property
-    def tuning(self) -> TrainConfig | None:
-        """The budget of a candidate that starts from other weights than fresh ones."""
-        part = self.config.search.tuning
-        return self.config.train.part(part) if part else None
-
     def evaluator(self, space: JointSpace, folder: Path) -> Evaluator:
         """The study's evaluator for candidates of that space, with one worker's threads."""
         return self._recipe(space, folder)()
@@ -231,7 +225,8 @@ class Parts:
         """What an evaluator of candidates of that space works with."""
         needs = self.controller(space).needs
         return Workbench(
-            *(self.shop, space, self.reward, self.budget, folder, needs, self.tuning),
+            *(self.shop, space, self.reward, self.budget, folder, needs),
+            tuning=self.config.search.tuning,
             supernet=self.config.supernet,
             seed=self.config.search.seed,
         )

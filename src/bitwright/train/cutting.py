@@ -75,7 +75,9 @@ class CutEvaluator(ScratchEvaluator):
 
     def trained(self, job: Job, blueprint: Blueprint, hooks: Hooks) -> Trained:
         """Cut, and tuned."""
-        net, tuning = self._cutter(blueprint), self._bench.tuning
-        if tuning is None:
+        bench, net = self._bench, self._cutter(blueprint)
+        part = job.fidelity * bench.tuning
+        if not part:
             return Trained(net, ())
-        return Trained(net, self._bench.shop.tuned(net, tuning.part(job.fidelity), job.seed, hooks))
+        known = frozenset(net.layers)
+        return Trained(net, bench.shop.tuned(net, bench.budget, job.seed, hooks, known, part))

@@ -6,7 +6,7 @@ After arXiv 1711.04528 (children of hill climbing) and 1804.09081 (inheritance i
 import dataclasses
 from typing import ClassVar
 
-from bitwright.execute.base import Job, Workbench
+from bitwright.execute.base import Job
 from bitwright.execute.place import Place
 from bitwright.records import Blueprint, Outcome
 from bitwright.train.candidate import ScratchEvaluator, Trained
@@ -26,10 +26,6 @@ class InheritedEvaluator(ScratchEvaluator):
     inherits: ClassVar[bool] = True
     leaves: ClassVar[bool] = True
 
-    def __init__(self, bench: Workbench) -> None:
-        super().__init__(bench)
-        self._tuning = bench.tuning or bench.budget
-
     def evaluate(self, job: Job, place: Place) -> Outcome:
         """As always; of what is trained from scratch the outcome says that it had it all."""
         fresh = _source(job) is None
@@ -45,10 +41,10 @@ class InheritedEvaluator(ScratchEvaluator):
         source = _source(job)
         if source is None:
             return super().trained(job, blueprint, hooks)
-        shop = self._bench.shop
-        parent = left_by(source, self._bench.folder, lambda path: read_net(path, shop.device)[0])
-        budget = self._tuning.part(job.fidelity)
-        net, curve = shop.trained(blueprint, budget, job.seed, hooks, parent=parent)
+        bench, shop = self._bench, self._bench.shop
+        parent = left_by(source, bench.folder, lambda path: read_net(path, shop.device)[0])
+        part = job.fidelity * bench.tuning
+        net, curve = shop.trained(blueprint, bench.budget, job.seed, hooks, parent, part)
         return Trained(net, curve, job.relative)
 
 

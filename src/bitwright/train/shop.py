@@ -21,7 +21,7 @@ from bitwright.tasks.base import Outputs, Samples, Task
 from bitwright.train.batches import Batches
 from bitwright.train.distill import Lesson
 from bitwright.train.objective import Objective
-from bitwright.train.trainer import Curve, Hooks, train
+from bitwright.train.trainer import Curve, Hooks, Known, train
 
 JUDGED_AT_ONCE = 500  # inputs a forward pass when judging
 NO_HOOKS = Hooks()
@@ -106,12 +106,15 @@ class Shop:
         seed: int,
         hooks: Hooks = NO_HOOKS,
         parent: QuantNet | None = None,
+        part: float = 1.0,
     ) -> tuple[QuantNet, Curve]:
-        """The blueprint's network, trained under its policy, from a parent's weights if given."""
+        """The blueprint's network, trained under its policy for a part of the budget.
+
+        From a parent's weights, if given.
+        """
         net = self.build(blueprint, derive(seed, 0, "weights"))
-        trained = frozenset[str]() if parent is None else inherit(net, parent)
-        batches = self.batches(budget, derive(seed, 0, "batches"))
-        return net, train(net, batches, budget, hooks, self.objective, trained)
+        known = frozenset[str]() if parent is None else inherit(net, parent)
+        return net, self.tuned(net, budget, seed, hooks, known, part)
 
     def tuned(
         self,
@@ -119,12 +122,16 @@ class Shop:
         budget: TrainConfig,
         seed: int,
         hooks: Hooks,
-        trained: frozenset[str] | None = None,
+        known: frozenset[str],
+        part: float,
     ) -> Curve:
-        """How the training went of a network whose `trained` layers, or all, know something."""
+        """How the training went, for a part of the budget, of a network of which layers know some.
+
+        Those that are `known`, by name, start from trained weights.
+        """
         batches = self.batches(budget, derive(seed, 0, "batches"))
-        known = frozenset(net.layers) if trained is None else trained
-        return train(net, batches, budget, hooks, self.objective, known)
+        short = budget.part(part)
+        return train(net, batches, short, hooks, self.objective, Known(known, part))
 
     def score(self, net: QuantNet, part: Part) -> float:
         """How right the network is as it stands, 0 to 1."""

@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import dataclasses
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,7 +21,6 @@ CHECK_EVERY = 20  # steps between looks at the loss: reading it waits for the de
 LARGEST_LOSS = 1e4  # no network that learns has a loss like this
 LARGEST_GRADIENT = 5.0  # norm of all gradients together; larger ones are scaled down to it
 BETAS = (0.9, 0.99)  # of the optimizer's memories
-TRAINED_RATE = 0.3  # of the learning rate, for layers that start from trained weights
 
 CLASSIFICATION = Objective()
 
@@ -35,6 +35,22 @@ class Progress:
     total: int
     epoch: float
     loss: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Known:
+    """Layers that start from trained weights, by name; `part` of a whole training is to come.
+
+    They learn at the root of that part of the rate. Steps of full length undo what they know, the
+    optimizer being without a memory, and a short training has no time to find it again.
+    """
+
+    layers: frozenset[str] = frozenset()
+    part: float = 1.0
+
+    def rate(self, layer: str) -> float:
+        """The part of the learning rate at which that layer learns."""
+        return math.sqrt(self.part) if layer in self.layers else 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,17 +77,16 @@ def train(
     config: TrainConfig,
     hooks: Hooks = Hooks(),
     objective: Objective = CLASSIFICATION,
-    trained: frozenset[str] = frozenset(),
+    known: Known = Known(),
 ) -> Curve:
     """Trains `net` in place; returns (epoch, training loss, held-out accuracy or None) per epoch.
 
-    The first part of the steps is in full precision, where the budget says so. Layers that are
-    `trained` already, by name, learn at a part of the rate: the optimizer begins without a memory,
-    and steps of full length would undo what they know. Such a network is under its policy at once.
+    The first part of the steps is in full precision, where the budget says so; a network that knows
+    something is under its policy at once.
     Ends at the step limit, or when the held-out accuracy has not risen for `patience` epochs.
     Raises InfeasibleError when the loss has exploded or is no longer a number.
     """
-    return _Run(net, batches, config, hooks, objective, trained).to_the_end()
+    return _Run(net, batches, config, hooks, objective, known).to_the_end()
 
 
 class _Run:
@@ -84,18 +99,18 @@ class _Run:
         config: TrainConfig,
         hooks: Hooks,
         objective: Objective,
-        trained: frozenset[str],
+        known: Known,
     ) -> None:
         self.net, self.batches, self.config, self.hooks = net, batches, config, hooks
         self.objective = objective
-        if trained:
+        if known.layers:
             config = config.model_copy(update={"full_precision": 0.0})
         self.schedule = Schedule.of(config, batches.per_epoch, hooks.until)
         self.total = self.schedule.total
         if not self.schedule.quantizes_at and hooks.resume is None:
             self._fit_quantizers(next(iter(batches)))
         self.optimizer = torch.optim.AdamW(
-            _parameter_groups(net, config, trained),
+            _parameter_groups(net, config, known),
             lr=config.learning_rate,
             betas=BETAS,
             fused=True,
@@ -239,22 +254,17 @@ class _Run:
             self.net.freeze_norms()
 
 
-def _parameter_groups(
-    net: QuantNet, config: TrainConfig, trained: frozenset[str]
-) -> list[dict[str, Any]]:
+def _parameter_groups(net: QuantNet, config: TrainConfig, known: Known) -> list[dict[str, Any]]:
     """Kernels decay; biases, gains and steps do not. `share` is a group's part of the rate."""
-    groups: dict[tuple[bool, bool], dict[str, Any]] = {}
-    for known in (False, True):
-        for decays in (True, False):
-            groups[known, decays] = {
-                "params": [],
-                "weight_decay": config.weight_decay if decays else 0.0,
-                "share": TRAINED_RATE if known else 1.0,
-            }
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
     for layer in net.graph.nodes[1:]:
+        rate = known.rate(layer.name)
         for name, parameter in net.layer(layer.name).named_parameters():
-            groups[layer.name in trained, name == "weight"]["params"].append(parameter)
-    return [group for group in groups.values() if group["params"]]
+            groups.setdefault((rate, name == "weight"), []).append(parameter)
+    return [
+        {"params": found, "weight_decay": config.weight_decay if decays else 0.0, "share": rate}
+        for (rate, decays), found in groups.items()
+    ]
 
 
 def precision(name: str, device: torch.device) -> contextlib.AbstractContextManager[Any]:

@@ -41,6 +41,13 @@ TINY: dict[str, Any] = {
     "device": "cpu",
 }
 Settings = dict[str, Any]
+# The program as an installation writes it.
+SCRIPT = f"""#!{sys.executable}
+from bitwright.cli import main
+
+if __name__ == "__main__":
+    main()
+"""
 
 
 def tiny(**changes: Any) -> Settings:
@@ -53,6 +60,23 @@ def tiny(**changes: Any) -> Settings:
             place = place.setdefault(parent, {})
         place[last] = value
     return settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What tests start, in whatever folder, finds this environment's programs and packages."""
+    programs = [Path(sys.executable).parent, *map(Path, os.get_exec_path())]
+    if not programs[0].joinpath("bitwright").exists():  # run from the sources, not installed
+        programs.insert(0, tmp_path_factory.mktemp("programs"))
+        script = programs[0] / "bitwright"
+        script.write_text(SCRIPT, encoding="utf-8")
+        script.chmod(0o755)
+    packages = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PATH", os.pathsep.join(map(str, programs)))
+        found = [str(Path(name).absolute()) for name in packages]
+        environment.setenv("PYTHONPATH", os.pathsep.join(found))
+        yield
 
 
 @pytest.fixture
@@ -175,8 +199,7 @@ class Program:
 
     def start(self, *arguments: str, python: str | None = None) -> Running:
         """Starts the program, or `python` code in its place."""
-        script = str(Path(sys.executable).with_name("bitwright"))
-        called = [sys.executable, "-c", python] if python else [script]
+        called = [sys.executable, "-c", python] if python else ["bitwright"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
         process = subprocess.Popen(
             [*called, *arguments],

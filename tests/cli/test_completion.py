@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +60,7 @@ def test_known_names_and_for_data_what_lies_there() -> None:
 def test_bash_asks_the_program(typed: str, offered: list[str]) -> None:
     words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
     environment = {**os.environ, **words, "_BITWRIGHT_COMPLETE": "complete_bash"}
-    program = str(Path(sys.executable).with_name("bitwright"))
-    done = subprocess.run([program], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bitwright"], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.stdout.split() == offered

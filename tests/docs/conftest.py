@@ -3,7 +3,6 @@
 import dataclasses
 import importlib
 import json
-import os
 import re
 import subprocess
 import sys
@@ -69,8 +68,6 @@ def papers() -> dict[str, Paper]:
 def run_block(tmp_path: Path) -> Callable[[Block], str]:
     """Runs a block where the last one ran, as a newcomer would; gives what it printed."""
     (tmp_path / "examples").symlink_to(ROOT / "examples")
-    programs = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
 
     def run(block: Block) -> str:
         commands = {
@@ -80,7 +77,6 @@ def run_block(tmp_path: Path) -> Callable[[Block], str]:
         done = subprocess.run(
             commands[block.language],
             cwd=tmp_path,
-            env=environment,
             capture_output=True,
             text=True,
             timeout=280,

@@ -342,6 +342,21 @@ def test_any_network_agrees_with_the_reference(graph: Graph, seed: int, tmp_path
     assert_same_logits(model, path, random_images(graph, 30, rng))
 
 
+def test_random_models_of_maps_that_died_can_be_written(tmp_path: Path) -> None:
+    """In nearly half of these the one channel is zero for both images that set the scales."""
+    narrow, binary = Method("apot", 2, False), Method("affine", 1, False)
+    build = GraphBuilder((1, 1, 1), PIXELS)
+    build.conv("conv", build.last, unit="u", width=1, kernel=1, weight=binary, activation=narrow)
+    build.global_average_pool("mean", build.last, unit="u", activation=narrow)
+    build.linear("head", build.last, unit="h", width=5, weight=binary, activation=None)
+    graph = build.finish()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        model = random_model(graph, rng)
+        onnx_file.write(model, tmp_path / "m.onnx", {})
+        assert_same_logits(model, tmp_path / "m.onnx", random_images(graph, 30, rng))
+
+
 @pytest.fixture
 def small() -> IntegerModel:
     graph = network(Method.parse("lsq:4"), Method("lsq", 4, False))

@@ -109,7 +109,8 @@ def _layer(
         case _:  # the two averages
             height, width = model.graph.node(node.inputs[0]).shape[1:]
             area = node.kernel**2 if node.op == "average_pool" else height * width
-            output = _output(node, rms[0] * float(scales[0]), rng)
+            # A step at least: files whose means are rescaled by 256 or more cannot be written.
+            output = _output(node, max(rms[0], 1.0) * float(scales[0]), rng)
             return Layer(node, output, rescales=rescales_of(node, grids, output, window=area))
 
 

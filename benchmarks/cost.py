@@ -7,7 +7,8 @@ Whole searches of Fashion-MNIST networks by the real loop, one thread each: rand
 TPE and NSGA-II (both by the reward) with every candidate trained from scratch, and cheaper paths:
 `nsga` behind the screen `predictor` whose candidates start from the weights of recorded relatives
 (`evaluator: inherited`), are cut out of a supernet that goes on learning from each of them
-(`shared`), or out of one that is trained before, which counts (`supernet`). What is compared is the
+(`shared`), or out of one that is trained before, which counts (`supernet`). Each of them gets a
+tenth of the training, and the best in ten the whole (`halving`). What is compared is the
 hypervolume that the candidates' exported files dominate, held-out accuracy against packed bytes,
 and the CPU time until it is reached. Every finished search goes to results/cost.json at once and is
 not made again.
@@ -49,11 +50,9 @@ SCREENED: dict[str, Any] = {
     "screen": {"by": "predictor", "pool": 64},
     "common_seed": True,
 }
-TUNED = {**SCREENED, "iterations": TRIALS // 2, "tuning": 0.1}
+STAGED = {**SCREENED, "iterations": TRIALS // 4, "tuning": 1.0, "halving": {"eta": 10, "rungs": 2}}
 CHEAP: dict[str, dict[str, Any]] = {
-    "inherited": {**TUNED, "evaluator": "inherited"},
-    "shared": {**TUNED, "evaluator": "shared"},
-    "supernet": {**SCREENED, "iterations": TRIALS // 12, "evaluator": "supernet", "tuning": 1.0},
+    name: {**STAGED, "evaluator": name} for name in ("inherited", "shared", "supernet")
 }
 Searches = Mapping[str, Sequence[Mapping[str, Any]]]  # "name seed" to its trials
 Verdicts = Callable[[Searches], dict[str, Any]]

@@ -8,9 +8,9 @@
 The mark is the mean regret that plain `evolution` has after 200 evaluations. Contenders are
 controllers behind the screen `predictor`; what is counted are the evaluations until their mean
 regret over the seeds is at the mark. The predictor is told what a study knows of a candidate before
-it is trained: its decisions, and its size where the table holds one; a latency it must learn.
-Intervals are bootstrapped over the seeds of both sides. Each run is a line in runs/table.jsonl, so
-that what was interrupted goes on.
+it is trained: its decisions, and its size where the table holds one. A latency it must learn, or it
+is told that too, as most targets foretell it. Intervals are bootstrapped over the seeds of both
+sides. Each run is a line in runs/table.jsonl, so that what was interrupted goes on.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,15 @@ Floats = npt.NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Contender:
-    """A controller, how many evaluations it has, and the pool that a predictor chooses from."""
+    """A controller, how many evaluations it has, and the pool that a predictor chooses from.
+
+    `foretold` are metrics of the tables that it is told before training.
+    """
 
     name: str
     budget: int
     pool: int | None = None
+    foretold: tuple[str, ...] = ()
 
     def run(self, table: Table, seed: int) -> Rewards:
         """The rewards of one search."""
@@ -62,26 +66,33 @@ class Contender:
         plain = make(self.name, table.space, options, seed=derive(seed, 0, "controller"))
         if self.pool is None:
             return searched(plain, table, seed, self.budget)
-        features = Features(table.space, lambda genome: known(table, genome))
+        features = Features(table.space, lambda genome: known(table, genome, KNOWN))
         guided = Screened(
             plain,
             lambda: Predictor(features),
             features=features,
             reward=table.reward,
             pool=self.pool,
+            foretold=lambda genome: known(table, genome, self.foretold),
         )
         return searched(guided, table, seed, self.budget)
 
 
-def known(table: Table, genome: Genome) -> dict[str, float]:
-    """What is exact of a candidate before it is trained."""
+def known(table: Table, genome: Genome, names: Sequence[str]) -> dict[str, float]:
+    """Those of a candidate's metrics that the table holds."""
     metrics = table.space.metrics(genome)
-    return {name: metrics[name] for name in KNOWN if name in metrics}
+    return {name: metrics[name] for name in names if name in metrics}
 
 
 CONTENDERS = {
     MARK: Contender("evolution", BUDGET),
     "evolution, pool of 64": Contender("evolution", POINTS[-1], 64),
+    **{
+        f"evolution, pool of {pool}, latency foretold": Contender(
+            "evolution", POINTS[-1], pool, ("latency_ms",)
+        )
+        for pool in (32, 64)
+    },
     "evolution, pool of 256": Contender("evolution", POINTS[-1], 256),
     "random, pool of 64": Contender("random", POINTS[-1], 64),
 }
@@ -95,6 +106,8 @@ def run(options: argparse.Namespace) -> None:
     options.runs.parent.mkdir(parents=True, exist_ok=True)
     for name, contender, seed in list(due(options)):
         table = table_of(name, Path(data))
+        if not set(CONTENDERS[contender].foretold) <= set(table.objectives):
+            continue
         begun = time.process_time()
         rewards = CONTENDERS[contender].run(table, seed)
         record = {

@@ -138,8 +138,10 @@ def test_the_best_of_those_with_inherited_weights_are_tuned_longer(
     for outcome in gone_on:
         before = found.outcomes[outcome.goes_on]
         assert (outcome.genome, outcome.fidelity, before.fidelity) == (before.genome, 1.0, 0.5)
-        assert outcome.epochs == pytest.approx(2.0)
-        assert before.epochs <= outcome.epochs  # what is new to shared weights is trained longer
+        if evaluator == "inherited":
+            assert (before.epochs, outcome.epochs) == pytest.approx((1.0, 2.0))
+        else:  # what is new to shared weights is trained longer
+            assert 1.0 <= before.epochs <= 2.0 <= outcome.epochs < 4.0
     assert found.final is not None
     assert found.outcomes[found.final.trial].fidelity == 1.0
 

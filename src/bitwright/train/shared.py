@@ -136,8 +136,7 @@ class SharedEvaluator(ScratchEvaluator):
         bench = self._bench
         net, trained = self._commons.cut(blueprint, job.learned)
         unknown = sum(max(0.0, 1 - budgets) for budgets in trained.values()) / len(trained)
-        least = job.fidelity * bench.tuning
-        part = least + (1 - least) * unknown
+        part = job.fidelity * (bench.tuning + (1 - bench.tuning) * unknown)
         known = frozenset(name for name, budgets in trained.items() if budgets)
         curve = bench.shop.tuned(net, bench.budget, job.seed, hooks, known, part)
         leave(net, blueprint, bench.folder, job.number, budget=part)

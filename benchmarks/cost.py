@@ -50,7 +50,7 @@ SCREENED: dict[str, Any] = {
     "screen": {"by": "predictor", "pool": 64},
     "common_seed": True,
 }
-STAGED = {**SCREENED, "iterations": TRIALS // 4, "tuning": 1.0, "halving": {"eta": 10, "rungs": 2}}
+STAGED = {**SCREENED, "iterations": TRIALS // 3, "tuning": 1.0, "halving": {"eta": 10, "rungs": 2}}
 CHEAP: dict[str, dict[str, Any]] = {
     name: {**STAGED, "evaluator": name} for name in ("inherited", "shared", "supernet")
 }

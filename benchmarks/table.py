@@ -66,10 +66,11 @@ class Contender:
         plain = make(self.name, table.space, options, seed=derive(seed, 0, "controller"))
         if self.pool is None:
             return searched(plain, table, seed, self.budget)
+        told = (*KNOWN, *self.foretold)
         features = Features(table.space, lambda genome: known(table, genome, KNOWN))
         guided = Screened(
             plain,
-            lambda: Predictor(features),
+            lambda: Predictor(Features(table.space, lambda one: known(table, one, told))),
             features=features,
             reward=table.reward,
             pool=self.pool,

@@ -7,13 +7,13 @@ import pytest
 
 from bitwright.control.base import make
 from bitwright.control.halving import Halving, Rungs
-from bitwright.records import Genome, Outcome, State
+from bitwright.records import Genome, Measurement, Outcome, State
 from bitwright.testing.toy_space import ToySpace
 
 NEW = 1 / 9
 
 
-def by_reward(outcomes: Sequence[Outcome]) -> list[Outcome]:
+def by_reward(outcomes: Sequence[Outcome], _: Sequence[Outcome]) -> list[Outcome]:
     return sorted(outcomes, key=lambda outcome: -outcome.reward)
 
 
@@ -128,16 +128,34 @@ def test_learning_the_outcomes_again_gives_the_same_trials() -> None:
     assert {part for part, _ in plan(one, range(42))} == set(Rungs(3, 3).fidelities)
 
 
+def test_newcomers_that_are_better_make_no_more_of_them_go_on() -> None:
+    course = halving(eta=3)
+    for at in range(8):
+        course.learn(carried_out(course, [at + 0.1, at + 0.2, at + 0.3], 3 * at))
+    begun = [at for at in range(24) if course.stretch(at).goes_on is None]
+    first = [at for at in range(24) if course.stretch(at).fidelity == pytest.approx(1 / 3)]
+    assert len(first) <= len(begun) / 3
+
+
+def measured(number: int, accuracy: float, size: float) -> Outcome:
+    metrics = (("accuracy", Measurement(accuracy)), ("packed_bytes", Measurement(size)))
+    return dataclasses.replace(trial(number, accuracy), metrics=metrics)
+
+
+def test_with_several_goals_those_go_on_that_are_ahead_of_what_did() -> None:
+    """The one beside it in size would be no more than it is; the large one would add to it."""
+    stage = [measured(0, 0.6, 1000), measured(1, 0.595, 990), measured(2, 0.7, 5000)]
+    stage.append(measured(3, 0.65, 5100))
+    gone = dataclasses.replace(measured(4, 0.8, 1000), fidelity=1.0, goes_on=0)
+    ranked = make("nsga", ToySpace(), {}, seed=0).ranked
+    assert [outcome.number for outcome in ranked(stage, [gone])] == [2, 3, 1, 0]
+    whole = dataclasses.replace(measured(5, 0.95, 4000), fidelity=1.0)
+    assert ranked(stage, [gone, whole])[0].number == 1, "what was trained at once counts too"
+
+
 def test_with_several_goals_those_that_no_other_beats_go_on() -> None:
     """By the reward alone, which counts no bytes, the small one would stay behind."""
-    from bitwright.records import Measurement
-
     controller = make("nsga", ToySpace(), {}, seed=0)
-
-    def measured(number: int, accuracy: float, size: float) -> Outcome:
-        metrics = (("accuracy", Measurement(accuracy)), ("packed_bytes", Measurement(size)))
-        return dataclasses.replace(trial(number, accuracy), metrics=metrics)
-
     outcomes = [measured(0, 0.8, 900), measured(1, 0.9, 1000), measured(2, 0.5, 100)]
     outcomes += [measured(3, 0.7, 950), measured(4, 0.6, 990), measured(5, 0.4, 800)]
     course = Halving(Rungs(2, 2), controller.ranked, batch=3, lookahead=0, window=256)

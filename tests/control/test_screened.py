@@ -1,6 +1,8 @@
 """A controller behind a screen keeps the contract and the limits, and finds better candidates."""
 
+import dataclasses
 import statistics
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from bitwright.control.reward import Reward, Term
 from bitwright.control.screen import Screen
 from bitwright.control.screened import Screened
 from bitwright.errors import ConfigError, MeasurementError
-from bitwright.records import Estimate
+from bitwright.records import Estimate, Genome, Measurement, Outcome
 from bitwright.seeds import generator
 from bitwright.testing.controllers import CHECKS, search
 from bitwright.testing.toy_space import ToySpace, toy_metrics
@@ -308,7 +310,49 @@ def test_what_the_target_cannot_tell_of_is_handed_on_only_where_there_is_nothing
             pool=8,
             foretold=foretold,
         )
+        guessed = [tested.estimate(genome) is not None for genome in pool]
+        assert guessed == [says == "estimates" and genome in told for genome in pool]
         return tested.propose(0, generator(3, 0, "propose"))
 
     assert {proposed([genome]) for genome in pool} == set(pool)
     assert proposed([]) in pool
+
+
+@dataclasses.dataclass
+class Bench:
+    """What a predictor is made from."""
+
+    space: ToySpace
+    latency: Mapping[Genome, float]
+
+    def costs(self, genome):
+        return {"packed_bytes": 100.0}
+
+    def foretold(self, genome):
+        return {"latency_ms": self.latency[genome]} if self.latency else {}
+
+
+def test_accuracy_is_learned_from_what_is_foretold_too():
+    """Here nothing else tells it."""
+    space, rng = ToySpace(), np.random.default_rng(0)
+    genomes = list(dict.fromkeys(pool_of(alone(space), 0, 3, 60)))
+    latency = {genome: float(rng.uniform(1, 10)) for genome in genomes}
+    outcomes = [
+        Outcome(
+            number,
+            number,
+            genome,
+            "complete",
+            latency[genome] / 10,
+            metrics=(("accuracy", Measurement(latency[genome] / 10)),),
+        )
+        for number, genome in enumerate(genomes)
+    ]
+
+    def wrong(told):
+        predictor = Predictor.make(Bench(space, told))
+        predictor.learn(outcomes[:40])
+        guessed = [one.accuracy for one in predictor.estimates(genomes[40:])]
+        return np.abs(np.array(guessed) - [latency[one] / 10 for one in genomes[40:]]).mean()
+
+    assert wrong(latency) < 0.5 * wrong({})

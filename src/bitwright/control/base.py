@@ -87,10 +87,13 @@ class Controller(ABC):
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Takes in one iteration's outcomes."""
 
-    def ranked(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    def ranked(
+        self, outcomes: Sequence[Outcome], above: Sequence[Outcome] = ()
+    ) -> Sequence[Outcome]:
         """Complete outcomes of equally long training, the best first: by reward, if not told else.
 
         It tells which candidates go on where a study trains them in stages (`search.halving`).
+        `above` is what came of those that did (`Outcome.goes_on`), or had it all at once.
         """
         return sorted(outcomes, key=lambda outcome: -outcome.reward)
 
@@ -124,9 +127,11 @@ class Standing(Controller):
         """The guess of the controller behind it."""
         return self._controller.estimate(genome)
 
-    def ranked(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    def ranked(
+        self, outcomes: Sequence[Outcome], above: Sequence[Outcome] = ()
+    ) -> Sequence[Outcome]:
         """As the controller behind it says."""
-        return self._controller.ranked(outcomes)
+        return self._controller.ranked(outcomes, above)
 
 
 def make(

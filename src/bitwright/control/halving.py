@@ -6,8 +6,9 @@ come to a rung's end, the best in `eta` go on to the next one, to `eta` times th
 The paper's clock is the worker that has nothing to do; here it is what the study has learned. When
 an iteration has been learned, the trials of the next one that is not proposed yet are settled, one
 after the other: the best candidate of the highest rung that has one to promote goes on, else a new
-one begins. So one seed gives one search, whatever finished first, and learning the stored outcomes
-again gives the same trials again.
+one begins. In the paper whoever is among the best in `eta` goes on, so more do where newcomers are
+better than those before them; here one in `eta` does. So one seed gives one search, whatever
+finished first, and learning the stored outcomes again gives the same trials again.
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ from itertools import pairwise
 
 from bitwright.records import Outcome
 
-Ranking = Callable[[Sequence[Outcome]], Sequence[Outcome]]  # the best first
+Ranking = Callable[[Sequence[Outcome], Sequence[Outcome]], Sequence[Outcome]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,8 +65,9 @@ class Halving:
     """Decides which trials go on with a candidate, and to which rung; a fold over the outcomes.
 
     Of each rung the trials are looked at whose numbers are among the last `window` learned: what is
-    older goes on no more. `ranked` puts complete outcomes of one rung in order. An iteration has
-    `batch` trials and is proposed `lookahead` iterations early.
+    older goes on no more. `ranked` puts complete outcomes of one rung in order, the best first; it
+    is given those of the next rung too. An iteration has `batch` trials and is proposed `lookahead`
+    iterations early.
     """
 
     def __init__(
@@ -103,8 +105,10 @@ class Halving:
         """The best that has not gone on yet, of the highest rung that has one."""
         for lower, upper in reversed(list(pairwise(self._rungs.fidelities))):
             ended = self._ended[lower]
-            for outcome in self._ranked(ended)[: len(ended) // self._rungs.eta]:
-                if outcome.number not in self._promoted:
-                    self._promoted.add(outcome.number)
-                    return Stretch(upper, outcome)
+            gone_on = sum(outcome.number in self._promoted for outcome in ended)
+            if gone_on < len(ended) // self._rungs.eta:
+                ranked = self._ranked(ended, self._ended[upper])
+                best = next(one for one in ranked if one.number not in self._promoted)
+                self._promoted.add(best.number)
+                return Stretch(upper, best)
         return None

@@ -97,9 +97,35 @@ class NsgaController(Controller):
         self._population = [members[index] for index in kept]
         self._seen.update((outcome.genome, None) for outcome in outcomes)
 
-    def ranked(self, outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-        """By the objectives: those that no other beats first, of them the least crowded."""
-        return [outcomes[index] for index in _order(list(map(self._member, outcomes)))]
+    def ranked(
+        self, outcomes: Sequence[Outcome], above: Sequence[Outcome] = ()
+    ) -> Sequence[Outcome]:
+        """By the objectives: those that no other beats first, of them the least crowded.
+
+        Where some have gone on, by how far each would lie ahead of these if it gained as much as
+        they did: the additive epsilon indicator (Zitzler and Künzli 2004,
+        doi 10.1007/978-3-540-30217-9_84), each objective's range being 1.
+        """
+        members = list(map(self._member, outcomes))
+        ordered = [outcomes[index] for index in _order(members)]
+        if not above:
+            return ordered
+        costs = {one.number: np.array(m.costs) for one, m in zip(outcomes, members, strict=True)}
+        beyond = np.array([self._member(outcome).costs for outcome in above])
+        gains = [
+            gone - costs[outcome.goes_on]
+            for outcome, gone in zip(above, beyond, strict=True)
+            if outcome.goes_on in costs
+        ]
+        gain = np.mean(gains, axis=0) if gains else 0.0
+        hoped = {number: found + gain for number, found in costs.items()}
+        span = np.ptp(np.vstack([*hoped.values(), beyond]), axis=0)
+        span[span == 0] = 1.0
+
+        def ahead(outcome: Outcome) -> float:
+            return float(((beyond - hoped[outcome.number]) / span).max(axis=1).min())
+
+        return sorted(ordered, key=ahead, reverse=True)
 
     def _member(self, outcome: Outcome) -> Member:
         if outcome.state != "complete":  # its metrics may be missing and do not count

@@ -25,8 +25,8 @@ class Predictor(Screen):
 
     @classmethod
     def make(cls, bench: "Workbench") -> Self:
-        """From what is known of the space's candidates before they are trained."""
-        return cls(Features(bench.space, bench.costs))
+        """From what is known of the space's candidates before they are trained, or foretold."""
+        return cls(Features(bench.space, lambda one: {**bench.costs(one), **bench.foretold(one)}))
 
     def learn(self, outcomes: Sequence[Outcome]) -> None:
         """Takes in the measured accuracies."""

@@ -70,22 +70,20 @@ class Screened(Standing):
 
     def propose(self, number: int, rng: np.random.Generator) -> Genome:
         """The most promising of a pool of the controller's proposals."""
-        pool = self._pool(number, rng)
+        drawn = self._pool(number, rng)
+        pool = [genome for genome in drawn if self._is_told(genome)]
+        if not pool:
+            return drawn[0]
         estimates = self._screen.estimates(pool)
-        scores = None if estimates is not None else self._screen.scores(pool)
-        if estimates is None and scores is None:
-            return pool[0]
-        told = [at for at, genome in enumerate(pool) if self._is_told(genome)]
-        if not told:
-            return pool[0]
-        pool = [pool[at] for at in told]
         if estimates is not None:
-            return pool[self._most_promising(pool, [estimates[at] for at in told])]
-        assert scores is not None
-        return pool[self._unbeaten(pool, [scores[at] for at in told], rng)]
+            return pool[self._most_promising(pool, estimates)]
+        scores = self._screen.scores(pool)
+        return drawn[0] if scores is None else pool[self._unbeaten(pool, scores, rng)]
 
     def estimate(self, genome: Genome) -> Estimate | None:
-        """The screen's guess."""
+        """The screen's guess; None of a network that the target cannot tell of."""
+        if not self._is_told(genome):
+            return None
         found = self._screen.estimates([genome])
         return None if found is None else found[0]
 

@@ -162,6 +162,11 @@ def ranking_is_an_order(make: Factory) -> None:
     assert ranked == list(history.controller.ranked(complete)), "ranking twice gave two orders"
     assert _text(history.controller.snapshot()) == before, "ranking changed the state"
     assert list(history.controller.ranked([])) == [], "no outcomes have an order too"
+    half = len(complete) // 2
+    below, above = complete[:half], complete[half:]
+    assert sorted(one.number for one in history.controller.ranked(below, above)) == [
+        each.number for each in below
+    ], "ranking below others lost or doubled an outcome"
 
 
 CHECKS: Sequence[Callable[[Factory], None]] = (

@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import dataclasses
-import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +20,7 @@ CHECK_EVERY = 20  # steps between looks at the loss: reading it waits for the de
 LARGEST_LOSS = 1e4  # no network that learns has a loss like this
 LARGEST_GRADIENT = 5.0  # norm of all gradients together; larger ones are scaled down to it
 BETAS = (0.9, 0.99)  # of the optimizer's memories
+LEAST_RATE = 0.3  # of the learning rate, for layers that start from trained weights
 
 CLASSIFICATION = Objective()
 
@@ -41,8 +41,8 @@ class Progress:
 class Known:
     """Layers that start from trained weights, by name; `part` of a whole training is to come.
 
-    They learn at the root of that part of the rate. Steps of full length undo what they know, the
-    optimizer being without a memory, and a short training has no time to find it again.
+    They learn at that part of the rate, or at a little. Steps of full length undo what they know,
+    the optimizer being without a memory, and a short training has no time to find it again.
     """
 
     layers: frozenset[str] = frozenset()
@@ -50,7 +50,7 @@ class Known:
 
     def rate(self, layer: str) -> float:
         """The part of the learning rate at which that layer learns."""
-        return math.sqrt(self.part) if layer in self.layers else 1.0
+        return max(LEAST_RATE, self.part) if layer in self.layers else 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -14,8 +14,15 @@ def test_a_mark_that_was_not_reached_is_told(script, result):
     whole = {"times_less": None, "interval": None, "reached": 2, "of": 3, "wanted": 10.0}
     result["summary"][path]["random"] = whole
     written = script.block(result)
-    assert "not reached |  |" in written and "it does not" in written
+    assert "not reached |  |" in written and f"{path} does not" in written
     assert f"| {path} | `random` | reached in 2 of 3 seeds |" in written
+
+
+def test_a_path_that_takes_as_much_less_as_wanted_holds_it(script, result):
+    path = result["seeds"][0]["path"]
+    for found in result["summary"][path].values():
+        found["times_less"] = 10.0
+    assert f"{path} does;" in script.block(result)
 
 
 def test_a_mean_stands_beside_its_interval(script, result):

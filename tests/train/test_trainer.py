@@ -16,6 +16,7 @@ from bitwright.tasks.data.images import ImageData
 from bitwright.train.batches import Batches
 from bitwright.train.schedule import FREEZE_NORMS_AT
 from bitwright.train.trainer import (
+    TUNING_RATE,
     Hooks,
     Known,
     Progress,
@@ -247,8 +248,9 @@ def test_precision_is_what_was_asked_for() -> None:
         assert (a @ a).dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize(("of_a_training", "rate"), [(0.5, TUNING_RATE), (1.0, 1.0)])
 def test_layers_that_are_trained_already_learn_at_a_part_of_the_rate(
-    net: MakeNet, batches: MakeBatches
+    of_a_training: float, rate: float, net: MakeNet, batches: MakeBatches
 ) -> None:
     """One step from the same weights: Adam's first step is as long as the rate."""
     moved = {}
@@ -256,14 +258,14 @@ def test_layers_that_are_trained_already_learn_at_a_part_of_the_rate(
         made = net("none:32", "none:32")
         before = {name: p.detach().clone() for name, p in made.named_parameters()}
         config = TrainConfig(steps=1, learning_rate=0.01, warmup=0, weight_decay=0)
-        train(made, batches(), config, known=Known(trained, part=0.5))
+        train(made, batches(), config, known=Known(trained, of_a_training))
         moved[trained] = {
             name: float((p.detach() - before[name]).abs().max())
             for name, p in made.named_parameters()
         }
     plain, tuned = moved.values()
     for name, way in plain.items():
-        part = 0.5 if name.startswith("layers.stem/0/conv.") else 1.0
+        part = rate if name.startswith("layers.stem/0/conv.") else 1.0
         assert tuned[name] == pytest.approx(part * way, rel=1e-3, abs=1e-7), name
 
 

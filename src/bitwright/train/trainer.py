@@ -20,7 +20,7 @@ CHECK_EVERY = 20  # steps between looks at the loss: reading it waits for the de
 LARGEST_LOSS = 1e4  # no network that learns has a loss like this
 LARGEST_GRADIENT = 5.0  # norm of all gradients together; larger ones are scaled down to it
 BETAS = (0.9, 0.99)  # of the optimizer's memories
-LEAST_RATE = 0.3  # of the learning rate, for layers that start from trained weights
+TUNING_RATE = 0.3  # of the learning rate, for what is known, in less than a whole training
 
 CLASSIFICATION = Objective()
 
@@ -41,8 +41,8 @@ class Progress:
 class Known:
     """Layers that start from trained weights, by name; `part` of a whole training is to come.
 
-    They learn at that part of the rate, at the least at 0.3 of it. Steps of full length undo what
-    they know, the optimizer being without a memory, and a short training cannot find it again.
+    Unless it is all of it, they learn at a part of the rate: steps of full length undo what they
+    know, the optimizer being without a memory, and a short training cannot find it again.
     """
 
     layers: frozenset[str] = frozenset()
@@ -50,7 +50,7 @@ class Known:
 
     def rate(self, layer: str) -> float:
         """The part of the learning rate at which that layer learns."""
-        return max(LEAST_RATE, self.part) if layer in self.layers else 1.0
+        return TUNING_RATE if layer in self.layers and self.part < 1 else 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ def verdicts(searches: Searches) -> dict[str, Any]:
 
 def main() -> None:
     """Measures what is missing."""
-    runs = [(name, way, seed) for seed in SEEDS for name in CONTROLLERS for way in WAYS]
+    runs = [(name, way, seed) for way in WAYS for seed in SEEDS for name in CONTROLLERS]
     todo = share_of([None, *runs], __doc__)
     torch.set_num_threads(1)
     for one in todo:

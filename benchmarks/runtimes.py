@@ -8,13 +8,15 @@ is the median over rounds of times within one round, above 1 where a runtime is 
 Runtime. Speed is taken of networks with random weights fitted to random images. `different` counts
 the images that a network in a runtime classifies otherwise than the exact integer reference: of
 random images there; of all test images with the trained networks of `benchmarks/final.py`; of all
-images there are with those of `studies/fixed-ranges.yaml`, which is searched anew.
+images there are with those of `studies/fixed-ranges.yaml`, which is searched anew, as it is and
+with activations of one width throughout.
 """
 
 import argparse
 import json
 import statistics
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,7 @@ IMAGES = 200
 NAMES = ("resnet8", "ds-cnn small", "mobilenet x 0.25", "digits", "squeeze-excite")
 TRAINED = {"final-cifar10": "cifar10", "final-fashion": "fashion-mnist"}  # file: data
 FIXED = Path(__file__).parent / "studies" / "fixed-ranges.yaml"
+ALIKE = "dorefa:4"  # one width throughout: every mean is on the step of what it is taken of
 BASE, OTHERS = "onnxruntime-cpu", ("openvino", "litert")
 PACKAGES = ("onnxruntime", "openvino", "ai-edge-litert")
 
@@ -109,13 +112,13 @@ def fitted(name: str, policy: str, rounds: int) -> dict[str, Any]:
         return measured(path, images, rounds)
 
 
-def on_fixed_ranges() -> dict[str, Any]:
+def on_fixed_ranges(overrides: Sequence[str] = ()) -> dict[str, Any]:
     """Trained networks with fixed ranges of several widths, on every image that there is."""
     data = load_data("digits")
     images = np.concatenate([data.train.images, data.test.images])
     counts = dict.fromkeys((BASE, *OTHERS), 0)
     with tempfile.TemporaryDirectory() as folder:
-        run(StudyConfig.read(FIXED), Path(folder))
+        run(StudyConfig.read(FIXED, overrides), Path(folder))
         paths = sorted(Path(folder).rglob("*.onnx"))
         for path in paths:
             wanted = reference.run(read(path), images).argmax(1)
@@ -141,6 +144,8 @@ def main() -> None:
         print(name, json.dumps(trained[name]), flush=True)
     fixed = on_fixed_ranges()
     print("fixed ranges", json.dumps(fixed), flush=True)
+    alike = on_fixed_ranges([f"quantization.activations=[{ALIKE}]"])
+    print(f"{ALIKE} throughout", json.dumps(alike), flush=True)
     result = {
         "command": "python benchmarks/runtimes.py",
         "machine": machine() | {"threads": "1"} | {name: version(name) for name in PACKAGES},
@@ -149,6 +154,7 @@ def main() -> None:
         "networks": networks,
         "trained": trained,
         "fixed_ranges": fixed,
+        "alike": {"method": ALIKE, **alike},
     }
     RESULT.write_text(json.dumps(result, indent=2) + "\n")
 

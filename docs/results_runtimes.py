@@ -61,17 +61,23 @@ def _trained(result: Mapping[str, Any]) -> str:
 
 
 def _fixed(result: Mapping[str, Any]) -> str:
-    fixed = result["fixed_ranges"]
-    counts = fixed["different"]
-    told = [f"{name} {counts[target]:,}" for target, name in OTHERS.items()]
+    fixed, alike = result["fixed_ranges"], result["alike"]
     return (
         "Fixed ranges of several widths, `dorefa` beside `power_of_two`, are where exact halves "
-        "were to be feared: `dorefa`'s steps are a hair longer than its paper's, so that none come "
-        f"up ([quantization.md](quantization.md)). Of the {fixed['networks'] * fixed['images']:,} "
-        f"predictions of {fixed['networks']} trained networks of [such a "
-        "study](../benchmarks/studies/fixed-ranges.yaml), all images of digits by each, ONNX "
-        f"Runtime makes {counts[BASE]:,} others than the integers, {' and '.join(told)}."
+        "were to be feared, and means on the step of what they are taken of: such steps are a hair "
+        "longer than their papers', so that none come up ([quantization.md](quantization.md)). Of "
+        f"the predictions of trained networks of [such a "
+        "study](../benchmarks/studies/fixed-ranges.yaml), all images of digits by each, others "
+        f"than the integers' are: {_others(fixed)}; with activations of `{alike['method']}` "
+        f"throughout: {_others(alike)}."
     )
+
+
+def _others(fixed: Mapping[str, Any]) -> str:
+    counts = fixed["different"]
+    names = {BASE: "ONNX Runtime", **OTHERS}
+    told = [f"{name} {counts[target]:,}" for target, name in names.items()]
+    return f"of {fixed['networks'] * fixed['images']:,}, {', '.join(told)}"
 
 
 def _row(first: list[str], one: Mapping[str, Any]) -> str:

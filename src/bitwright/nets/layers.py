@@ -7,6 +7,7 @@ accumulator's grid.
 
 import abc
 import dataclasses
+import math
 
 import numpy as np
 import torch
@@ -32,10 +33,10 @@ SMALLEST_GAIN = 1e-3  # batch norm's gain keeps its sign, so that a folded scale
 class NodeLayer(nn.Module, abc.ABC):
     """A node as a module: ``forward(*inputs)``, then ``to_integer(*input grids)`` once trained."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, window: int = 1) -> None:
         super().__init__()
         self.node = node
-        self.output = output_quantizer(node)
+        self.output = output_quantizer(node, window)
         self._aside: dict[str, nn.Module] = {}  # quantizers that are out of use
 
     def loosen(self) -> None:
@@ -74,8 +75,11 @@ class NodeLayer(nn.Module, abc.ABC):
         """The layer's numbers, given its inputs' grids."""
 
 
-def output_quantizer(node: Node) -> nn.Module:
-    """The module that ends a node: its quantizer, or an identity for logits and max pooling."""
+def output_quantizer(node: Node, window: int = 1) -> nn.Module:
+    """The module that ends a node: its quantizer, or an identity for logits and max pooling.
+
+    A mean is taken over `window` values.
+    """
     if node.activation is None:
         return nn.Identity()
     if not node.activation.quantized:
@@ -84,7 +88,8 @@ def output_quantizer(node: Node) -> nn.Module:
         return GateQuantizer(
             Place(gate_method(node.activation), "activation", False, node.shape[0])
         )
-    place = Place(node.activation, "activation", node.signed, node.shape[0])
+    channels, *pixels = node.shape
+    place = Place(node.activation, "activation", node.signed, channels, window, math.prod(pixels))
     return transform_of(node.activation).quantizer(place)
 
 
@@ -318,7 +323,7 @@ class AveragePool(NodeLayer):
     """The mean of each window, or of the whole map: of `window` values."""
 
     def __init__(self, node: Node, window: int) -> None:
-        super().__init__(node)
+        super().__init__(node, window)
         self.window = window
 
     def forward(self, x: Tensor) -> Tensor:

@@ -23,24 +23,38 @@ from bitwright.quant.spec import Method, Role
 
 SMALLEST_STEP = 1e-8  # a step never reaches zero, so that no division does
 SPREAD = 3.0  # root mean squares that the start of a learned range reaches to
+HAIR = 2.0**-14  # the unit of the parts by which steps that methods decide are made longer
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
     """Where a quantizer stands.
 
-    `channels` is the length of axis 0 of a weight, of axis 1 of an activation batch.
+    `channels` is the length of axis 0 of a weight, of axis 1 of an activation batch. An activation
+    that is a mean is one of `window` codes, and one of so many `pixels` of its map.
     """
 
     method: Method
     role: Role
     signed: bool
     channels: int
+    window: int = 1
+    pixels: int = 1
 
     @property
     def codes(self) -> CodeRange:
         """The codes the method has here."""
         return code_range(self.method, self.role, signed=self.signed)
+
+    @property
+    def hair(self) -> float:
+        """The part by which the step of a mean is longer where the method alone decides the step.
+
+        On the step of what it is taken of, one sum in so many lies on a half but for the last bit
+        of a float32, which every runtime rounds as its arithmetic falls. Of two means in a row the
+        second has fewer pixels, so their steps differ too.
+        """
+        return 0.0 if self.window == 1 else 8 * HAIR * self.pixels.bit_length()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

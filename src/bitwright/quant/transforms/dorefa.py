@@ -7,7 +7,8 @@ odd codes from -255 to 255, are more than int8 holds: there they are -127 to 127
 no ReLU ends a layer, its activations lie on -1 to 1. Their steps are some hundred millionths longer
 than the paper's, and by another part at each width: steps of 1/7 and 1/15 stand to each other, and
 to powers of two, as small integers do, and then a sum or a mean lies on a half but for the last bit
-of a float32, which every runtime rounds as its arithmetic falls.
+of a float32, which every runtime rounds as its arithmetic falls. So it does on the very step of
+what it is a mean of: those of means are longer by a hair again.
 """
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from bitwright.export.integer import Grid
 from bitwright.quant.transforms.base import (
+    HAIR,
     SMALLEST_STEP,
     Place,
     Quantized,
@@ -26,7 +28,10 @@ from bitwright.quant.transforms.base import (
     rows_of,
 )
 
-LONGER = 2.0**-14  # the part by which steps of activations are longer, for each of their bits
+
+def _top(place: Place) -> float:
+    """Where the range of activations ends."""
+    return 1 + HAIR * place.method.bits + place.hair
 
 
 class DorefaWeights(Quantizer):
@@ -73,8 +78,7 @@ class DorefaActivations(Quantizer):
 
     def step_now(self) -> Tensor:
         """1 over the highest code, a little longer."""
-        top = 1 + LONGER * self.place.method.bits
-        return (top / self.high.clamp_min(1)).expand(self.step_shape)
+        return (_top(self.place) / self.high.clamp_min(1)).expand(self.step_shape)
 
 
 class Dorefa(Transform):
@@ -93,8 +97,7 @@ class Dorefa(Transform):
         high = np.float32(max(1, codes.high - codes.zero_point))
         if place.role == "activation":
             shape = (place.channels,) if place.method.per_channel else ()
-            top = np.float32(1 + LONGER * place.method.bits)
-            return grid_of(np.broadcast_to(top / high, shape), place)
+            return grid_of(np.broadcast_to(np.float32(_top(place)) / high, shape), place)
         bent = self._bent(x, place)
         return grid_of(
             np.maximum(np.abs(rows_of(bent, place)).max(-1) / high, SMALLEST_STEP), place

@@ -1,4 +1,8 @@
-"""Power-of-two steps, learned: rescaling becomes a shift (TQT, arXiv 1903.08066)."""
+"""Power-of-two steps, learned: rescaling becomes a shift (TQT, arXiv 1903.08066).
+
+A mean of 36 codes cannot be had by a shift: the step of one whose window is no power of two is
+longer by a hair, for the reason that `Place.hair` gives.
+"""
 
 import math
 
@@ -20,8 +24,13 @@ from bitwright.quant.transforms.base import (
 )
 
 
+def _hair(place: Place) -> float:
+    """What the step is multiplied by."""
+    return 1.0 if place.window.bit_count() == 1 else 1 + place.hair
+
+
 class PowerOfTwoQuantizer(Quantizer):
-    """step = 2 ** ceil(log2_step); the ceiling lets the gradient through."""
+    """step = 2 ** ceil(log2_step), by a hair more; the ceiling lets the gradient through."""
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
@@ -32,9 +41,9 @@ class PowerOfTwoQuantizer(Quantizer):
         self.log2_step.data.copy_(step_over(reach(rows), self.high).log2())
 
     def step_now(self) -> Tensor:
-        """The step: an exact power of two."""
+        """The step: an exact power of two, but of some means."""
         exponent = self.log2_step + (self.log2_step.ceil() - self.log2_step).detach()
-        return torch.exp2(exponent)
+        return torch.exp2(exponent) * _hair(self.place)
 
     def gradient_scale(self, values: int) -> float:
         """Scaled like LSQ's, so that one learning rate serves both."""
@@ -56,4 +65,5 @@ class PowerOfTwo(Transform):
         codes = place.codes
         step = np.maximum(reach_of(x, place) / max(1, codes.high - codes.zero_point), SMALLEST_STEP)
         exponents = [math.ceil(math.log2(x)) for x in np.atleast_1d(step)]
-        return grid_of(np.exp2(np.array(exponents, np.float32)).reshape(step.shape), place)
+        power = np.exp2(np.array(exponents, np.float32)).reshape(step.shape)
+        return grid_of(power * np.float32(_hair(place)), place)

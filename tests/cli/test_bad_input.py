@@ -54,6 +54,10 @@ WRONG_SETTINGS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         {"quantization": {"weihgts": ["lsq:4"]}},
         ("study.yaml", "unknown key 'weihgts' in [quantization]", "did you mean 'weights'?"),
     ),
+    "one target and several": (
+        {"target": "litert", "targets": ["litert", "openvino"]},
+        ("study file 'study.yaml': 'target' and 'targets' both say what to search for",),
+    ),
     "unknown key at the top": (
         {"serach": {}},
         ("unknown key 'serach' in [study]", "did you mean 'search'?"),

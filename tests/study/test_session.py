@@ -16,6 +16,7 @@ from bitwright.report.json_view import as_json
 from bitwright.space.units import UNITS, UnitKind
 from bitwright.study.folder import Folder
 from bitwright.study.session import run, search, sensitivity, view
+from bitwright.study.store import Store
 from bitwright.study.view import SensitivityRow, StoppedBy
 from bitwright.study.watch import Plan, Watcher
 from bitwright.targets.base import TARGETS
@@ -177,6 +178,33 @@ def test_a_reward_on_what_no_run_of_this_target_gives_is_refused(
     said = r"\[reward.metrics\] 'cycles' is not measured on target 'onnxruntime-cpu', which gives"
     with pytest.raises(ConfigError, match=said):
         run(study, tmp_path / "study")
+
+
+def test_nothing_stays_of_a_study_that_is_refused(config: Any, tmp_path: Path) -> None:
+    refused = config(reward__metrics={"accuracy": {}, "cycles": {"weight": 0.1}})
+    with pytest.raises(ConfigError, match="'cycles' is not measured"):
+        run(refused, tmp_path / "study")
+    assert not (tmp_path / "study").exists()
+    mine = tmp_path / "study" / "notes.txt"
+    mine.parent.mkdir()
+    mine.touch()
+    with pytest.raises(ConfigError, match="'cycles' is not measured"):
+        run(refused, tmp_path / "study")
+    assert list((tmp_path / "study").iterdir()) == [mine]
+
+
+def test_nothing_stays_in_a_common_storage_of_a_study_that_is_refused(
+    config: Any, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/studies.db"
+    kept = run(config(storage=url, search__iterations=1), tmp_path / "kept")
+    metrics = {"accuracy": {}, "cycles": {"weight": 0.1}}
+    with pytest.raises(ConfigError, match="'cycles' is not measured"):
+        run(config(storage=url, reward__metrics=metrics), tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+    with pytest.raises(StoreError, match="no study 'refused'"):
+        Store.open_existing(url, "refused")
+    assert view(tmp_path / "kept").outcomes == kept.outcomes
 
 
 class Counting(OnnxRuntimeCpu):

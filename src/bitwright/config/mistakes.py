@@ -25,7 +25,8 @@ def explain(error: ValidationError, root: type[BaseModel], *, whole: str = "stud
     message = first["msg"].removeprefix("Value error, ")
     value = first["input"]
     met = "" if isinstance(value, Mapping | BaseModel) else f" (got {value!r})"
-    return f"'{place}': {message[0].lower()}{message[1:]}{met}"
+    at = f"'{place}': " if place else ""
+    return f"{at}{message[0].lower()}{message[1:]}{met}"
 
 
 def place_of(error: ValidationError) -> Place:

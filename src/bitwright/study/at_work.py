@@ -3,6 +3,7 @@
 from bitwright.execute.base import Job
 from bitwright.records import Outcome
 from bitwright.study.folder import Folder
+from bitwright.study.view import StoppedBy
 from bitwright.study.watch import Watcher
 
 
@@ -36,3 +37,9 @@ class AtWork(Watcher):
         self._inner.trial_done(outcome)
         self._numbers.pop(outcome.number, None)
         self._folder.set_at_work(self._numbers)
+
+    def search_done(self, stopped_by: StoppedBy) -> None:
+        """None any more: those that were begun ahead of the end are given up."""
+        self._numbers.clear()
+        self._folder.set_at_work(self._numbers)
+        self._inner.search_done(stopped_by)

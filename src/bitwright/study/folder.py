@@ -94,6 +94,14 @@ class Folder:
                 "name another one with --out"
             ) from error
 
+    def unmake(self) -> None:
+        """Deletes what `make`, a lock and an empty database have left there, and no other file."""
+        for path in (self.database, self.path / ".lock"):
+            path.unlink(missing_ok=True)
+        for path in (self.path / "trials", self.path):
+            with contextlib.suppress(OSError):  # something else lies there
+                path.rmdir()
+
     @contextlib.contextmanager
     def clear_errors(self) -> Iterator[None]:
         """Turns what the file system refuses into one StoreError with place and remedy."""

@@ -57,5 +57,5 @@ def search(run: Run, space: JointSpace, spent: float, taken: int = 0) -> Stopped
             taken=taken,
         )
         stopped = loop.run()
-    watcher.search_done(stopped)
+    at_work.search_done(stopped)
     return stopped

@@ -106,7 +106,7 @@ def _looked_at(folder: Folder, storage: str | None) -> StudyView:
 
 @contextlib.contextmanager
 def _opened(config: StudyConfig, out: Path) -> Iterator[tuple[Folder, Store]]:
-    """The study's folder and store, for this program alone."""
+    """The study's folder and store, for this program alone; of a refused one nothing stays."""
     folder = Folder(out)
     folder.make()
     with folder.locked(), folder.clear_errors():
@@ -114,7 +114,12 @@ def _opened(config: StudyConfig, out: Path) -> Iterator[tuple[Folder, Store]]:
         try:
             yield folder, store
         finally:
+            refused = _refused(store)
+            if refused:
+                store.forget()
             store.close()
+            if refused:
+                folder.unmake()
 
 
 def _store(config: StudyConfig, folder: Folder) -> Store:
@@ -124,6 +129,13 @@ def _store(config: StudyConfig, folder: Folder) -> Store:
         with contextlib.suppress(StoreError):  # of a start that was cut short; told below if not
             return Store.open_existing(url)
     return Store.open(url, folder.name)
+
+
+def _refused(store: Store) -> bool:
+    """Whether a study has never got past `_prepared`, which stores its settings."""
+    with contextlib.suppress(StoreError):
+        return store.get("settings") is None
+    return False
 
 
 def _prepared(config: StudyConfig, folder: Folder, store: Store, watcher: Watcher) -> Run:

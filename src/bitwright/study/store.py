@@ -114,6 +114,11 @@ class Store:
         with clear_errors(self._place):
             return self._storage.get_study_user_attrs(self._study_id).get(key)
 
+    def forget(self) -> None:
+        """Deletes the study and all that is stored of it."""
+        with clear_errors(self._place):
+            self._storage.delete_study(self._study_id)
+
     def close(self) -> None:
         """Give the connections back. What is stored is safe without it."""
         close(self._storage)

@@ -23,7 +23,7 @@ def test_nobody_is_at_work_once_the_search_has_ended(tmp_path: Path) -> None:
     watcher = AtWork(inner, folder)
     with folder.locked():
         for number in (7, 8):
-            watcher.trial_started(Job(number, 0, Genome(()), seed=1))
+            watcher.trial_started(Job(number, 0, Genome("a"), seed=1))
         assert folder.at_work() == (7, 8)
         watcher.search_done("time")
         assert folder.at_work() == ()

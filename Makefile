@@ -139,7 +139,7 @@ bench-latency-predictor: setup ## How near a table of layers comes to the latenc
 	$(BIN)/python docs/results_latency_predictor.py
 
 .PHONY: bench-mcu
-bench-mcu: setup ## Instructions, flash and RAM of exported C under QEMU: an hour on one core, goes on where it stopped
+bench-mcu: setup ## Instructions, flash and RAM of exported C under QEMU: a quarter of an hour on one core, goes on where it stopped
 	$(BIN)/bitwright data fetch fashion-mnist cifar10
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mcu.py
 	$(BIN)/python docs/results_mcu.py

@@ -82,6 +82,7 @@ bench-final: setup ## From nothing to final CIFAR-10 and Fashion-MNIST networks:
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/final.py cifar10
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/final.py cifar10-large
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/final.py cifar10-fast
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/final.py cifar10-small
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/final.py fashion
 	$(BIN)/python docs/results_final.py
 

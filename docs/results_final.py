@@ -41,7 +41,7 @@ def _row(name: str, found: Mapping[str, Any]) -> str:
 def _mark(wanted: Mapping[str, Any]) -> str:
     shares = [f"{100 * wanted['test_accuracy']:.1f} %"]
     if wanted["packed_bytes"] is not None:
-        shares.append(f"within {wanted['packed_bytes'] / 1000:.0f} kB")
+        shares.append(f"within {wanted['packed_bytes'] / 1000:g} kB")
     if wanted.get("latency") is not None:
         shares.append(f"in {wanted['latency']:g} of an int8 ResNet-8's time")
     return " ".join(shares)

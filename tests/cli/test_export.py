@@ -101,7 +101,7 @@ def test_without_the_tools_no_study_begins_to_train(program, monkeypatch) -> Non
     assert reason is not None and "no-such-compiler" in reason and "gcc-arm-none-eabi" in reason
     study = program.folder / program.study(target="cortex-m4")
     assert run(["search", str(study), "--out", str(program.folder / "out")]) == 2
-    assert not list((program.folder / "out" / "trials").iterdir())
+    assert not (program.folder / "out").exists()
 
 
 def test_onnxruntime_gets_the_form_that_is_fastest_here(capsys, tmp_path, monkeypatch) -> None:

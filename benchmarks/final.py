@@ -57,7 +57,6 @@ WANTED = {
     "cifar10": Mark(0.85, packed_bytes=25_000),
     "cifar10-fast": Mark(0.85, latency=0.72),
     "cifar10-large": Mark(0.878, packed_bytes=78_000),
-    "cifar10-small": Mark(0.865, packed_bytes=11_400),
     "fashion": Mark(0.932, packed_bytes=32_000),
 }
 

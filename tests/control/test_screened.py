@@ -271,6 +271,11 @@ def test_what_the_target_foretells_counts_from_the_first_candidate_on(says):
             return 0.5
 
     reward = Reward("linear", {"accuracy": Term(), "latency_ms": Term(1.0, 1.0)}, {})
+    asked = []
+
+    def foretold(genome):
+        asked.append(genome)
+        return {"latency_ms": 0.5 if genome == fast else 1.0}
 
     tested = Screened(
         controller,
@@ -278,9 +283,11 @@ def test_what_the_target_foretells_counts_from_the_first_candidate_on(says):
         features=Features(space, lambda genome: {}),
         reward=reward,
         pool=8,
-        foretold=lambda genome: {"latency_ms": 0.5 if genome == fast else 1.0},
+        foretold=foretold,
     )
     assert tested.propose(0, generator(3, 0, "propose")) == fast
+    tested.propose(0, generator(3, 0, "propose"))
+    assert len(asked) == len(set(asked))
 
 
 @pytest.mark.parametrize("says", ["estimates", "scores"])

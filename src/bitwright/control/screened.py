@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
 
 from bitwright.control.base import Controller, Snapshot, Space, Standing
 from bitwright.control.domination import order, ranks
-from bitwright.control.features import Costs, Features, Floats
+from bitwright.control.features import REMEMBERED, Costs, Features, Floats
 from bitwright.control.learned import LearnedMetric
 from bitwright.control.reward import ACCURACY, Reward
 from bitwright.control.screen import Screen
@@ -53,7 +54,7 @@ class Screened(Standing):
         super().__init__(controller)
         self._new_screen = screen
         self._features = features
-        self._foretold = foretold
+        self._foretold = lru_cache(maxsize=REMEMBERED)(foretold)
         self._reward = reward
         self._pool_size = pool
         self._places = self.batch * (ahead + 1)

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
@@ -52,7 +52,6 @@ class Job:
 
 
 WITHOUT_SAYING = SupernetConfig()
-REMEMBERED = 8192  # candidates of which a workbench remembers what is foretold
 
 
 @dataclasses.dataclass(frozen=True, slots=True, eq=False)
@@ -73,26 +72,16 @@ class Workbench:
     tuning: float = 1.0
     supernet: SupernetConfig = WITHOUT_SAYING
     seed: int = 0
-    _foretold: dict[Genome, Mapping[str, float]] = dataclasses.field(
-        default_factory=dict, init=False, repr=False
-    )
 
     def costs(self, genome: Genome) -> dict[str, float]:
         """The metrics of a candidate that are exact before it is trained."""
         return self.shop.costs(self.space.decode(genome))
 
-    def foretold(self, genome: Genome) -> Mapping[str, float]:
-        """The metrics of a candidate that are needed and can only be guessed before training.
-
-        The last ones are remembered: a screen and what stands behind it both ask.
-        """
-        if genome not in self._foretold:
-            graph = expand(self.space.decode(genome))
-            found = self.shop.foretold(graph, self.needs | self.reward.needs)
-            if len(self._foretold) >= REMEMBERED:
-                self._foretold.pop(next(iter(self._foretold)))
-            self._foretold[genome] = {name: guess.value for name, guess in found.items()}
-        return self._foretold[genome]
+    def foretold(self, genome: Genome) -> dict[str, float]:
+        """The metrics of a candidate that are needed and can only be guessed before training."""
+        graph = expand(self.space.decode(genome))
+        found = self.shop.foretold(graph, self.needs | self.reward.needs)
+        return {name: guess.value for name, guess in found.items()}
 
 
 class Evaluator(abc.ABC):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from plot_pareto import BLACK, BLUE, GREEN, GREY, RED
+from picture import BLACK, BLUE, GREEN, GREY, RED, svg
 from torch import Tensor
 
 from bitwright.quant.names import TRANSFORMS, traits_of
@@ -91,15 +91,9 @@ def draw(name: str) -> str:
     if found.to_learned is not None:
         slopes.append(("of the learned logarithm", found.to_learned, RED))
     parts += _panel(2, "gradient", found.x, slopes)
-    body = "\n".join(parts)
     title = f"{name}: {role}s that start as normal numbers{' after a ReLU' * (role != 'weight')}"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'font-family="Helvetica, Arial, sans-serif" font-size="11" fill="{BLACK}">\n'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n'
-        f'<text x="{LEFT}" y="17" font-size="13" font-weight="bold">{escape(title)}</text>\n'
-        f"{body}\n</svg>\n"
-    )
+    heading = f'<text x="{LEFT}" y="17" font-size="13" font-weight="bold">{escape(title)}</text>'
+    return svg(WIDTH, HEIGHT, [heading, *parts], size=11)
 
 
 def _across(panel: int, x: float) -> float:

@@ -1,14 +1,30 @@
-"""Fills the section on what a search costs in results.md from the committed result.
+"""Fills the section on what a search costs in results.md, and draws cost.svg, from the result.
 
 .venv/bin/python docs/results_cost.py
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from results_page import Section
+from picture import Axis, Panel, Point, legend, svg
+from results_page import ROOT, Section
+
+from bitwright.report.hypervolume import hypervolume
 
 SECTION = Section("cost")
+PICTURE = ROOT / "docs/cost.svg"
+COLOURS = {
+    "random": "#777777",
+    "optuna:TPESampler": "#CC79A7",
+    "optuna:NSGAIISampler": "#0072B2",
+    "inherited": "#D55E00",
+    "shared": "#009E73",
+    "supernet": "#E69F00",
+}
+WIDTH, HEIGHT, LEFT, TOP, GAP, BELOW = 280, 190, 52, 46, 58, 74  # of a panel and around it
+FROM_SCRATCH = ("random", "optuna:TPESampler", "optuna:NSGAIISampler")
+LARGEST = 50.0  # kB at the picture's right edge
+Trials = Sequence[Mapping[str, Any]]
 HEAD = (
     "| seed | path | against | candidates | hypervolume | its CPU time | the path's | "
     "times less |\n|---|---|---|---|---|---|---|---|"
@@ -22,7 +38,8 @@ def block(result: Mapping[str, Any]) -> str:
         for row in result["seeds"]
         for name, against in row["against"].items()
     ]
-    return SECTION.of([_told(result), "\n".join([HEAD, *rows]), _ends(result)])
+    shown = f"![Accuracy by size and hypervolume by CPU time of each search]({PICTURE.name})"
+    return SECTION.of([_told(result), shown, "\n".join([HEAD, *rows]), _ends(result)])
 
 
 def _row(row: Mapping[str, Any], name: str, against: Mapping[str, Any], trials: int) -> str:
@@ -92,5 +109,66 @@ def _ends(result: Mapping[str, Any]) -> str:
     )
 
 
+def draw(result: Mapping[str, Any]) -> str:
+    """For each seed the fronts that its searches end with; below, how soon they got there."""
+    seeds = sorted({row["seed"] for row in result["seeds"]})
+    parts: list[str] = []
+    for column, seed in enumerate(seeds):
+        left = LEFT + column * (WIDTH + GAP)
+        found = {name: result["searches"].get(f"{name} {seed}", []) for name in COLOURS}
+        fronts = {name: _points(trials) for name, trials in found.items()}
+        climbs = {name: _climb(trials, result["reference"]) for name, trials in found.items()}
+        parts += _lines(_accuracy(seed, left), fronts, LARGEST)
+        parts += _lines(_hypervolume(left), climbs, None)
+    width, height = LEFT + len(seeds) * (WIDTH + GAP), TOP + 2 * (HEIGHT + BELOW)
+    return svg(width, height, [*parts, *legend(COLOURS, left=LEFT, up=height - 12, apart=165)])
+
+
+def _points(trials: Trials) -> list[Point]:
+    """Packed kB and held-out percent of each trial that has an accuracy."""
+    return [
+        (trial["packed_bytes"] / 1000, 100 * trial["accuracy"])
+        for trial in trials
+        if trial["accuracy"] is not None
+    ]
+
+
+def _climb(trials: Trials, reference: Mapping[str, float]) -> list[Point]:
+    """CPU seconds after each trial, and the hypervolume until then."""
+    corner = (reference["packed_bytes"] / 1000, 100 * reference["accuracy"])
+    return [
+        (
+            trial["cpu_s"],
+            hypervolume(_points(trials[: number + 1]), reference=corner, ideal=(0.0, 100.0)) or 0.0,
+        )
+        for number, trial in enumerate(trials)
+    ]
+
+
+def _accuracy(seed: int, left: float) -> Panel:
+    x = Axis((1, 2, 5, 10, 20, LARGEST), left, left + WIDTH, logarithmic=True)
+    y = Axis((70, 75, 80, 85, 90), TOP + HEIGHT, TOP)
+    return Panel(f"Seed {seed}: held-out accuracy at the end", x, y, "packed kB", " %")
+
+
+def _hypervolume(left: float) -> Panel:
+    top = TOP + HEIGHT + BELOW
+    x = Axis((5, 10, 20, 50, 100, 200, 500, 1000), left, left + WIDTH, logarithmic=True)
+    y = Axis((0.65, 0.7, 0.75, 0.8, 0.85), top + HEIGHT, top)
+    return Panel("Hypervolume on the way", x, y, "seconds of CPU time")
+
+
+def _lines(
+    panel: Panel, searches: Mapping[str, Sequence[Point]], end: float | None
+) -> Iterator[str]:
+    """A line for each search, up to `end` or its last point; what lies below is left out."""
+    yield from panel.frame()
+    for name, points in searches.items():
+        inside = [point for point in points if point[1] >= panel.y.ticks[0]]
+        last = max((across for across, _ in inside), default=0.0) if end is None else end
+        yield panel.steps(inside, COLOURS[name], end=last, dashed=name in FROM_SCRATCH)
+
+
 if __name__ == "__main__":
+    PICTURE.write_text(draw(SECTION.read()), encoding="utf-8")
     SECTION.rewrite(block)

@@ -1,14 +1,20 @@
-"""Fills the section on final networks in results.md from the committed result.
+"""Fills the section on final networks in results.md, and draws final.svg, from the result.
 
 .venv/bin/python docs/results_final.py
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from html import escape
 from typing import Any
 
-from results_page import Section
+from picture import BLACK, DIAMOND, RED, STAR, Axis, Panel, Point, placed, svg
+from results_page import ROOT, Section
 
 SECTION = Section("final")
+PICTURE = ROOT / "docs/final.svg"
+DATA = "cifar10"  # the data set that has more than one network
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 400, 60, 24, 36, 76
+SMALLEST = 5.0  # kB at the picture's left edge
 HEAD = (
     "| study | wanted | test accuracy | packed | file | MACs | candidates trained | CPU time | "
     "wall time |\n|---|---|---|---|---|---|---|---|---|"
@@ -19,7 +25,8 @@ def block(result: Mapping[str, Any]) -> str:
     """The section: a row for each study, and where its network lies."""
     rows = [_row(name, found) for name, found in result.items()]
     told = (_told(name, found) for name, found in result.items())
-    return SECTION.of(["\n".join([HEAD, *rows]), *told])
+    shown = f"![Test accuracy against packed size: the CIFAR-10 networks]({PICTURE.name})"
+    return SECTION.of(["\n".join([HEAD, *rows]), shown, *told])
 
 
 def _row(name: str, found: Mapping[str, Any]) -> str:
@@ -83,5 +90,50 @@ def _unit(unit: Mapping[str, Any], policy: list[str]) -> str:
     return f"{unit['kind'].replace('_', ' ')} {unit['width']} ({method})"
 
 
+def draw(result: Mapping[str, Any]) -> str:
+    """The CIFAR-10 networks by their size, each tied to the mark that its study was after."""
+    found = {name: one for name, one in result.items() if one["study"]["data"]["name"] == DATA}
+    networks = {name: _point(one["network"]) for name, one in found.items()}
+    marks = {
+        name: _point(one["wanted"])
+        for name, one in found.items()
+        if one["wanted"]["packed_bytes"] is not None
+    }
+    points = [*networks.values(), *marks.values()]
+    x = Axis.decades([SMALLEST, *(size for size, _ in points)], LEFT, WIDTH - RIGHT)
+    y = Axis.over([accuracy for _, accuracy in points], HEIGHT - BOTTOM, TOP)
+    panel = Panel(f"{DATA}: accuracy on all test images", x, y, "packed kB", " %")
+    return svg(WIDTH, HEIGHT, [*panel.frame(), *_drawn(panel, networks, marks), *_legend()])
+
+
+def _drawn(
+    panel: Panel, networks: Mapping[str, Point], marks: Mapping[str, Point]
+) -> Iterator[str]:
+    for name, (size, accuracy) in networks.items():
+        across, up = panel.x.at(size), panel.y.at(accuracy)
+        if name in marks:
+            mark = f"{panel.x.at(marks[name][0]):.1f},{panel.y.at(marks[name][1]):.1f}"
+            line = f"M{across:.1f},{up:.1f} L{mark}"
+            yield f'<path d="{line}" stroke="{BLACK}" stroke-dasharray="2 3"/>'
+            yield panel.mark(marks[name], DIAMOND, BLACK)
+        yield panel.mark((size, accuracy), STAR, RED)
+        place = f'x="{across:.1f}" y="{up - 15:.1f}"'
+        told = f"{escape(name)} {accuracy:.2f} %"
+        yield f'<text {place} text-anchor="middle" fill="{RED}">{told}</text>'
+
+
+def _legend() -> Iterator[str]:
+    marks = ((STAR, RED, "what a search ended in"), (DIAMOND, BLACK, "what its study was after"))
+    for column, (shape, colour, name) in enumerate(marks):
+        left = LEFT + 10 + 220 * column
+        yield placed(shape, colour, left, HEIGHT - 18)
+        yield f'<text x="{left + 18}" y="{HEIGHT - 14}">{name}</text>'
+
+
+def _point(found: Mapping[str, Any]) -> Point:
+    return found["packed_bytes"] / 1000, 100 * found["test_accuracy"]
+
+
 if __name__ == "__main__":
+    PICTURE.write_text(draw(SECTION.read()), encoding="utf-8")
     SECTION.rewrite(block)

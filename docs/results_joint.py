@@ -1,4 +1,4 @@
-"""Fills the section on joint search in results.md from the committed result.
+"""Fills the section on joint search in results.md, and draws joint.svg, from the committed result.
 
 .venv/bin/python docs/results_joint.py
 """
@@ -7,9 +7,19 @@ import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from results_page import Section
+from picture import DOT, Axis, Panel, legend, svg
+from results_page import ROOT, Section
 
 SECTION = Section("joint")
+PICTURE = ROOT / "docs/joint.svg"
+COLOURS = {
+    "joint": "#D55E00",
+    "joint-scratch": "#E69F00",
+    "then-bits": "#009E73",
+    "uniform-4": "#0072B2",
+    "uniform-8": "#777777",
+}
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 620, 340, 60, 20, 36, 76
 AGAINST = ("uniform-8", "uniform-4", "then-bits")  # what the mark asks for
 SEEDS = 3  # of each way, once all runs are made
 HEAD = (
@@ -22,7 +32,8 @@ def block(result: Mapping[str, Any]) -> str:
     """The section: a row for each way, and whether the mark is reached."""
     ways = dict.fromkeys(name.split()[0] for name in result["runs"])
     rows = [_row(way, result) for way in ways]
-    return SECTION.of(["\n".join([HEAD, *rows]), _told(result)])
+    shown = f"![Test accuracy against packed size of each way's networks]({PICTURE.name})"
+    return SECTION.of(["\n".join([HEAD, *rows]), shown, _told(result)])
 
 
 def _row(way: str, result: Mapping[str, Any]) -> str:
@@ -69,5 +80,28 @@ def _named(ways: Iterable[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
+def draw(result: Mapping[str, Any]) -> str:
+    """Every network that a way ended in, by its size, and for each way the best at each size."""
+    found = {
+        way: [
+            (run["packed_bytes"] / 1000, 100 * run["test_accuracy"])
+            for name, run in result["runs"].items()
+            if name.split()[0] == way
+        ]
+        for way in COLOURS
+    }
+    points = [point for own in found.values() for point in own]
+    limit = result["study"]["limits"]["packed_bytes"] / 1000
+    x = Axis.over([*(size for size, _ in points), limit], LEFT, WIDTH - RIGHT)
+    y = Axis.over([accuracy for _, accuracy in points], HEIGHT - BOTTOM, TOP)
+    panel = Panel("Test accuracy of what each way ended in", x, y, "packed kB", " %")
+    parts = [*panel.frame()]
+    for way, own in found.items():
+        parts.append(panel.steps(own, COLOURS[way], end=limit))
+        parts += [panel.mark(point, DOT, COLOURS[way]) for point in own]
+    return svg(WIDTH, HEIGHT, [*parts, *legend(COLOURS, left=LEFT, up=HEIGHT - 14, apart=112)])
+
+
 if __name__ == "__main__":
+    PICTURE.write_text(draw(SECTION.read()), encoding="utf-8")
     SECTION.rewrite(block)

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from plot_pareto import BLACK, GREY, Axis
+from picture import BLACK, GREY, Axis, placed, svg
 from results_page import ROOT, Section
 
 from bitwright.quant.names import traits_of
@@ -166,17 +166,9 @@ def draw(results: Mapping[str, Any]) -> str:
             line = " L".join(f"{across:.1f},{up:.1f}" for across, up in points)
             parts.append(f'<path d="M{line}" fill="none" stroke="{colour}" stroke-width="1.6"/>')
         legend = (WIDTH - RIGHT + 18, TOP + 12 + 24 * row)
-        parts += [
-            f'<path d="{mark}" transform="translate({across:.1f},{up:.1f})" fill="{colour}"/>'
-            for across, up in (*points, legend)
-        ]
+        parts += [placed(mark, colour, *place) for place in (*points, legend)]
         parts.append(f'<text x="{legend[0] + 12}" y="{legend[1] + 4}">{name}</text>')
-    body = "\n".join(parts)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'font-family="Helvetica, Arial, sans-serif" font-size="12" fill="{BLACK}">\n'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n{body}\n</svg>\n'
-    )
+    return svg(WIDTH, HEIGHT, parts)
 
 
 def _across(bits: int) -> float:

@@ -30,3 +30,23 @@ def test_a_mean_stands_beside_its_interval(script, result):
     mean = {"times_less": 12.34, "interval": [8.0, 19.04], "reached": 3, "of": 3, "wanted": 10.0}
     result["summary"][path]["random"] = mean
     assert f"| {path} | `random` | 12.3 (8.0 to 19.0) |" in script.block(result)
+
+
+def test_the_committed_picture_is_what_the_result_says(script, result):
+    assert script.PICTURE.read_text(encoding="utf-8") == script.draw(result)
+
+
+def test_the_picture_has_two_lines_for_each_search_which_end_with_it(script, result):
+    whole = script.draw(result)
+    assert whole.count('stroke-width="1.6"') == 2 * len(result["searches"])
+    assert whole.count("stroke-dasharray") == 2 * 9
+    name, seed = next(iter(result["searches"])).split()
+    del result["searches"][f"{name} {seed}"]
+    assert script.draw(result).count('stroke-width="1.6"') == 2 * len(result["searches"])
+
+
+def test_a_climb_ends_where_the_result_says_that_the_path_does(script, result):
+    for row in result["seeds"]:
+        trials = result["searches"][f"{row['path']} {row['seed']}"]
+        seconds, volume = script._climb(trials, result["reference"])[-1]
+        assert (round(volume, 4), round(seconds, 1)) == (row["ends_at"], row["ends_after_cpu_s"])

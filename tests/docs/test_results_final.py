@@ -47,3 +47,18 @@ def test_the_committed_networks_are_those_of_the_results(script, result):
         assert float(about["test_accuracy"]) == pytest.approx(
             found["network"]["test_accuracy"], abs=1e-4
         )
+
+
+def test_the_committed_picture_is_what_the_result_says(script, result):
+    assert script.PICTURE.read_text(encoding="utf-8") == script.draw(result)
+
+
+def test_the_picture_has_every_network_of_cifar10_and_its_mark_of_size(script, result):
+    picture = script.draw(result)
+    names = [name for name in result if name.startswith("cifar10")]
+    sized = [name for name in names if result[name]["wanted"]["packed_bytes"] is not None]
+    assert 0 < len(sized) < len(names) < len(result)
+    in_legend = 1
+    assert picture.count(f'd="{script.STAR}"') == len(names) + in_legend
+    assert picture.count(f'd="{script.DIAMOND}"') == len(sized) + in_legend
+    assert all(f">{name} " in picture for name in names)

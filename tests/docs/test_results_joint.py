@@ -19,3 +19,18 @@ def test_the_mark_is_held_against_every_way(script, result):
     assert "it is not against `uniform-4`; against `then-bits` it was not measured yet." in told
     result["summary"]["uniform-4"]["seeds"] = 1
     assert "it is not against `uniform-4`, with 1 of 3 seeds so far; ag" in script.block(result)
+
+
+def test_the_committed_picture_is_what_the_result_says(script, result):
+    assert script.PICTURE.read_text(encoding="utf-8") == script.draw(result)
+
+
+def test_the_picture_has_a_dot_for_each_network_and_a_line_for_each_way(script, result):
+    picture = script.draw(result)
+    assert picture.count(f'd="{script.DOT}"') == len(result["runs"])
+    ways = {name.split()[0] for name in result["runs"]}
+    assert picture.count('stroke-width="1.6"') == len(ways)
+    result["runs"].pop("joint-scratch 0")
+    alone = script.draw(result)
+    assert alone.count(f'd="{script.DOT}"') == len(result["runs"])
+    assert alone.count('stroke-width="1.6"') == len(ways) - 1

@@ -10,10 +10,12 @@ import pytest
 
 from bitwright.errors import ExportError
 from bitwright.export import reference
+from bitwright.export.c.cores import CORES, Core
 from bitwright.export.c.folder import write_folder
 from bitwright.export.c.literals import array, comment
 from bitwright.export.c.model_source import logit_steps, write_model
 from bitwright.export.integer import IntegerModel
+from bitwright.measure.qemu import emulator
 from bitwright.testing.c_networks import every_layer
 from bitwright.testing.integer_models import random_images, random_model
 
@@ -28,10 +30,17 @@ def model_of(weight: str, activation: str = "lsq:8:tensor") -> IntegerModel:
     return random_model(every_layer(weight, activation), np.random.default_rng(3))
 
 
-def written(model: IntegerModel, folder: Path) -> Path:
+def written(model: IntegerModel, folder: Path, core: Core | None = None) -> Path:
     images = random_images(model.graph, 2, np.random.default_rng(4))
-    write_folder(model, folder, {"study": "pets */ here"}, images=images)
+    write_folder(model, folder, {"study": "pets */ here"}, core=core, images=images)
     return folder
+
+
+def spoil(vector: Path) -> None:
+    """Moves a logit of the test vector by one step."""
+    head, tail = vector.read_text().rsplit("{", 1)
+    number = tail.split(",")[0].strip()
+    vector.write_text(f"{head}{{{tail.replace(number, str(int(number) + 1), 1)}")
 
 
 def run(*command: str, folder: Path, data: bytes = b"") -> bytes:
@@ -43,12 +52,27 @@ def run(*command: str, folder: Path, data: bytes = b"") -> bytes:
 def test_make_builds_it_and_the_test_vector_agrees(tmp_path: Path) -> None:
     folder = written(model_of("lsq:4"), tmp_path)
     assert b"OK: all logits agree" in run("make", "test", folder=folder)
-    vector = folder / "test_vector.h"
-    head, tail = vector.read_text().rsplit("{", 1)
-    number = tail.split(",")[0].strip()
-    vector.write_text(f"{head}{{{tail.replace(number, str(int(number) + 1), 1)}")
+    spoil(folder / "test_vector.h")
     failed = subprocess.run(["make", "test"], cwd=folder, capture_output=True, check=False)
     assert failed.returncode and b"FAILED: logits differ" in failed.stdout
+
+
+@pytest.mark.parametrize("core", CORES.values(), ids=CORES)
+def test_make_qemu_runs_the_test_on_each_processor(core: Core, tmp_path: Path) -> None:
+    folder = written(model_of("lsq:4"), tmp_path, core)
+    assert "`make qemu` runs it there." in (folder / "README.md").read_text()
+    if emulator.missing():
+        pytest.skip(f"{emulator.missing()}; a run of the exported C there is left out")
+
+    def said() -> tuple[int, bytes]:
+        done = subprocess.run(["make", "qemu"], cwd=folder, capture_output=True, timeout=200)
+        return done.returncode, done.stdout + done.stderr  # QEMU says on stderr what a program says
+
+    code, text = said()
+    assert code == 0 and b"OK: all logits agree" in text
+    spoil(folder / "test_vector.h")
+    code, text = said()
+    assert code != 0 and b"FAILED: logits differ" in text
 
 
 def test_cmake_builds_it_too(tmp_path: Path) -> None:

@@ -59,10 +59,11 @@ def cortex_files(core: Core) -> dict[str, str]:
     for name, (origin, length) in (("FLASH", core.flash), ("RAM", core.ram)):
         linker = linker.replace(f"@{name}_ORIGIN@", hex(origin))
         linker = linker.replace(f"@{name}_LENGTH@", hex(length))
+    rules = program_text("cortex.mk").replace("@MACHINE@", core.machine)
     return {
         "board_cortex_m.c": program_text("board_cortex_m.c"),
         "cortex_m.ld": linker,
-        "cortex.mk": program_text("cortex.mk").replace("@OPTIONS@", " ".join(core.options)),
+        "cortex.mk": rules.replace("@OPTIONS@", " ".join(core.options)),
     }
 
 

@@ -27,7 +27,8 @@ def readme(
     about = [f"- {key}: `{value}`" for key, value in sorted(metadata.items())]
     cortex = (
         f"- `make cortex` builds it for {core.name} (`arm-none-eabi-gcc`), with start-up code and "
-        f"memory map of QEMU's `{core.machine}`; put your own in their place.\n"
+        f"memory map of QEMU's `{core.machine}`; put your own in their place. `make qemu` runs it "
+        "there.\n"
         if core
         else ""
     )

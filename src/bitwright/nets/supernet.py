@@ -93,12 +93,6 @@ class SuperNet:
         places = _places(blueprint, expand(blueprint))
         return {name: place.key for name, place in places.items() if place.weight_shape}
 
-    def quantizers_of(self, blueprint: Blueprint, net: QuantNet) -> Iterator[tuple[str, Quantizer]]:
-        """The blueprint's network's quantizers, each after what names the state that it shares."""
-        for name, place in _places(blueprint, net.graph).items():
-            for role, quantizer in _quantizers(net.layer(name)):
-                yield place.quantizer_key(role), quantizer
-
     def take(
         self, blueprint: Blueprint, state: Mapping[str, Any], known: Container[str]
     ) -> frozenset[str]:
@@ -119,17 +113,24 @@ class SuperNet:
                         self.shared[f"{key}.{name}"].copy_(own)
         with torch.no_grad():
             net.load_state_dict(state)
-        return frozenset(key for key, _ in self.quantizers_of(blueprint, net))
+        return frozenset(key for key, _ in _quantizers_of(blueprint, net))
 
     def network(self, blueprint: Blueprint) -> QuantNet:
         """The blueprint's network on the shared tensors: what it learns, all learn."""
         return self._inside(blueprint, expand(blueprint))
 
-    def cut(self, blueprint: Blueprint) -> QuantNet:
-        """The blueprint's network with tensors of its own."""
+    def cut(self, blueprint: Blueprint, known: Container[str] | None = None) -> QuantNet:
+        """The blueprint's network with tensors of its own.
+
+        Where quantizers are `known` by what `take` returned, others fit themselves anew, to what
+        this network holds.
+        """
         graph = expand(blueprint)
         net = self._assembled(graph, layer_for)
         net.load_state_dict(self._inside(blueprint, graph).state_dict())
+        if known is not None:
+            for key, quantizer in _quantizers_of(blueprint, net):
+                quantizer.fitted = quantizer.fitted and key in known
         return net.to(self.shared.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
     def _inside(self, blueprint: Blueprint, graph: Graph) -> QuantNet:
@@ -239,6 +240,13 @@ def _quantizers(layer: NodeLayer) -> Iterator[tuple[str, Quantizer]]:
     for role, module in layer.named_children():
         if isinstance(module, Quantizer):
             yield role, module
+
+
+def _quantizers_of(blueprint: Blueprint, net: QuantNet) -> Iterator[tuple[str, Quantizer]]:
+    """The blueprint's network's quantizers, each after what names the state that it shares."""
+    for name, place in _places(blueprint, net.graph).items():
+        for role, quantizer in _quantizers(net.layer(name)):
+            yield place.quantizer_key(role), quantizer
 
 
 def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import ClassVar
 
 from torch import Tensor
@@ -21,13 +21,19 @@ from bitwright.train.trainer import Hooks
 MEASURED = 8  # batches that a cut network's batch norms get their statistics from
 
 
-def cut(supernet: SuperNet, blueprint: Blueprint, inputs: Iterable[Tensor]) -> QuantNet:
+def cut(
+    supernet: SuperNet,
+    blueprint: Blueprint,
+    inputs: Iterable[Tensor],
+    known: Container[str] | None = None,
+) -> QuantNet:
     """The blueprint's network out of the supernet, in evaluation mode.
 
     Its batch norms get the statistics of its own maps, from some batches of inputs: the supernet's
-    are those of all networks together (arXiv 1904.00420, section 3.4).
+    are those of all networks together (arXiv 1904.00420, section 3.4). `known` as for
+    `SuperNet.cut`.
     """
-    net = supernet.cut(blueprint)
+    net = supernet.cut(blueprint, known)
     net.measure_norms(inputs)
     return net.eval()
 

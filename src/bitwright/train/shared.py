@@ -21,7 +21,7 @@ from bitwright.nets.supernet import SuperNet
 from bitwright.records import Blueprint, Outcome
 from bitwright.train.candidate import ScratchEvaluator, Trained
 from bitwright.train.checkpoint import write
-from bitwright.train.cutting import inputs_for_norms
+from bitwright.train.cutting import cut, inputs_for_norms
 from bitwright.train.legacy import leave, left_by
 from bitwright.train.netfile import read_stored
 from bitwright.train.supernet import fresh
@@ -53,12 +53,7 @@ class Commons:
         self._take(before)
         keys = self._net.layers_of(blueprint)
         trained = {name: self._trained.get(key, 0.0) for name, key in keys.items()}
-        net = self._net.cut(blueprint)
-        for key, quantizer in self._net.quantizers_of(blueprint, net):
-            if key not in self._known:
-                quantizer.fitted = False  # it fits itself to what this network holds
-        net.measure_norms(self._inputs)
-        return net.eval(), trained
+        return cut(self._net, blueprint, self._inputs, self._known), trained
 
     def _untrained(self) -> SuperNet:
         return fresh(self._bench.shop, self._bench.space, self._bench.seed)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 ENTRY = {
     *("accuracy", "test_accuracy", "latency_ms", "packed_bytes", "file_bytes", "macs", "bitops"),
-    *("peak_activation_bytes", "metrics", "reward", "genome", "policy", "model", "curve"),
+    *("peak_activation_bytes", "metrics", "reward", "trial", "genome", "policy", "model", "curve"),
 }
 TOP = {
     "study",
@@ -36,6 +36,7 @@ TOP = {
     "best",
     "final",
     "baseline",
+    "finalists",
     "teacher",
     "supernet",
     "pareto",
@@ -98,7 +99,7 @@ def test_search_json_prints_one_object_and_nothing_else(call: Call, write: Any) 
     assert final["model"] == "model.onnx" and baseline["model"] == "baseline.onnx"
     for entry in (final, baseline):
         missing = {name for name, value in entry.items() if value is None}
-        assert missing == ({"reward"} if entry is baseline else set())
+        assert missing == ({"reward", "trial"} if entry is baseline else set())
     for entry in (found["best"], *found["pareto"]):
         assert entry["test_accuracy"] is None, "the test set is touched once, at the end"
         assert Path("runs/study", entry["model"]).exists()
@@ -107,6 +108,20 @@ def test_search_json_prints_one_object_and_nothing_else(call: Call, write: Any) 
 
     for study in ("study.yaml", "runs/study", "runs/study/"):
         assert json.loads(call("show", study, "--json")[0]) == found
+
+
+def test_a_search_with_finalists_says_which_it_trains_and_lists_them(
+    call: Call, write: Any
+) -> None:
+    write(finalists=2, quantization={"weights": ["lsq:2", "lsq:8"], "activations": ["lsq:8"]})
+    out, err = call("search", "study.yaml")
+    told = [line for line in err.splitlines() if line.startswith("training to the end trial ")]
+    assert [line.rpartition(", ")[2] for line in told] == ["1 of 2", "2 of 2"]
+    assert "Trained to the end" in out and "bold: the network handed over" in out
+    found = json.loads(call("show", "study.yaml", "--json")[0])
+    assert len(found["finalists"]) == 2 and all(map(is_entry, found["finalists"]))
+    assert found["final"]["trial"] == found["finalists"][0]["trial"]
+    assert all(Path("runs/study", entry["model"]).exists() for entry in found["finalists"])
 
 
 def test_show_json_of_an_interrupted_study(program: Any, call: Call) -> None:
@@ -139,6 +154,7 @@ def test_show_json_of_a_study_without_trials(call: Call) -> None:
         "best": None,
         "final": None,
         "baseline": None,
+        "finalists": [],
         "teacher": None,
         "supernet": None,
         "pareto": [],

@@ -267,6 +267,24 @@ def view() -> StudyView:
 
 
 @pytest.fixture(scope="session")
+def several(view: StudyView) -> StudyView:
+    """The same study with three networks that were trained to the end."""
+    others = (
+        dataclasses.replace(
+            view.final,
+            label=f"trial {trial}",
+            trial=trial,
+            reward=(view.final.reward or 1.0) - less,
+            accuracy=(view.final.accuracy or 1.0) - less,
+            model=f"finalists/{trial:05d}.onnx",
+        )
+        for trial, less in ((21, 0.011), (22, 0.022))
+    )
+    first = dataclasses.replace(view.final, label=f"trial {view.final.trial}")
+    return dataclasses.replace(view, finalists=(first, *others))
+
+
+@pytest.fixture(scope="session")
 def empty(view: StudyView) -> StudyView:
     """The same study before anything happened."""
     return dataclasses.replace(

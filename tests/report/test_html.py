@@ -105,6 +105,25 @@ def test_numbers_and_words_of_the_study(view, page):
     assert all(f"{name} {value}" in page.text for name, value in view.environment)
 
 
+def test_networks_that_were_trained_to_the_end_are_listed_drawn_and_proved(view, several):
+    page = Page(render(several))
+    assert page.open == [] and "finalists" in page.ids
+    assert "finalists" not in Page(render(view)).ids
+    assert f"trial {view.final.trial} \N{BLACK STAR}" in page.text
+    assert "trial 21 " in page.text and "trial 22 " in page.text
+    proof = page.text.partition("How the exported integer model was checked")[2]
+    assert "winner trial 21 trial 22 8-bit baseline" in " ".join(proof.split())[:200]
+    drawn = [
+        trace
+        for plot in tradeoff.tradeoffs(several)
+        for trace in plot.data
+        if trace["name"] == "trained to the end"
+    ]
+    assert drawn and all(len(trace["x"]) == 2 for trace in drawn)
+    curves = [trace["name"] for trace in progress.training(several)[0].data]
+    assert curves[:3] == ["trial 21", "trial 22", view.final.label]
+
+
 def test_text_of_users_is_escaped_everywhere(view):
     unit = UnitSpec(EVIL, EVIL, (("width", 8), (EVIL, EVIL)))
     policy = ((Site(EVIL, "weight"), Method("lsq", 4, per_channel=True)),)

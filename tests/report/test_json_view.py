@@ -14,6 +14,7 @@ ENTRY_KEYS = {
     "peak_activation_bytes",
     "metrics",
     "reward",
+    "trial",
     "genome",
     "policy",
     "model",
@@ -33,6 +34,7 @@ def test_one_object_with_the_promised_keys(view):
         "best",
         "final",
         "baseline",
+        "finalists",
         "teacher",
         "supernet",
         "pareto",
@@ -40,6 +42,14 @@ def test_one_object_with_the_promised_keys(view):
     assert told["trials"] == {"complete": 35, "infeasible": 3, "failed": 2}
     for entry in (told["best"], told["final"], told["baseline"], *told["pareto"]):
         assert set(entry) == ENTRY_KEYS
+
+
+def test_finalists_are_entries_with_their_trials(view, several):
+    assert as_json(view)["finalists"] == []
+    told = as_json(several)
+    assert [entry["trial"] for entry in told["finalists"]] == [view.final.trial, 21, 22]
+    assert all(set(entry) == ENTRY_KEYS for entry in told["finalists"])
+    assert told["finalists"][1]["model"] == "finalists/00021.onnx"
 
 
 def test_values_are_plain_json(view):

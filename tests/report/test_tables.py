@@ -37,6 +37,17 @@ def test_comparison_without_a_baseline_and_without_anything(view, empty, width):
     assert "Packed" not in shown(tables.comparison(empty), width)
 
 
+def test_finalists_stand_in_their_order_and_fit(several, width):
+    text = shown(tables.finalists(several), width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    rows = [line.split() for line in text.splitlines()[3:] if line.strip()]
+    listed = [row[0] for row in rows if row[0] in {str(one.trial) for one in several.finalists}]
+    assert listed == [str(entry.trial) for entry in several.finalists]
+    assert f"{100 * several.finalists[1].accuracy:.2f}" in text
+    assert f"{several.final.packed_bytes / 1000:.1f}" in text
+
+
 def test_metrics_nobody_measured_are_left_out(view, width):
     bare = dataclasses.replace(
         view,

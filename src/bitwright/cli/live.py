@@ -29,6 +29,7 @@ PHASES = {
     "retarget": "measuring the trials of another study",
     "search": "searching",
     "final": "training the winner",
+    "finalist": "training to the end",
     "baseline": "training the baseline",
     "report": "writing the report",
 }
@@ -275,6 +276,8 @@ def closing(view: StudyView, folder: Folder) -> None:
         console.print(wording.teacher(view.teacher), markup=False, highlight=False, soft_wrap=True)
     if view.final or view.best:
         console.print(tables.comparison(view))
+    if view.finalists:
+        console.print(tables.finalists(view))
     if view.final:
         console.print(tables.units(view.final))
         if view.final.proof:

@@ -36,6 +36,7 @@ def render(view: StudyView) -> str:
         Part("search", "The search", sections.plots(rewards, sections.effort(view))),
         Part("learning", "How candidates learned", sections.plots(learned)),
         Part("winner", "The winner", sections.winner(view)),
+        Part("finalists", "Trained to the end", sections.finalists(view)),
         Part("taken-over", "Taken over", sections.taken_over(view)),
         Part("sensitivity", "Sensitivity", sections.plots(heat_maps) + sections.removed(view)),
         Part("teacher", "The teacher", sections.teacher(view)),

@@ -159,8 +159,9 @@ def _annotate_end(look: dict[str, Any], last: int, ending: str) -> None:
 
 
 def training(view: StudyView) -> tuple[Plot, ...]:
-    """Training loss and held-out accuracy over the epochs of the winner and the baseline."""
+    """Training loss and held-out accuracy of all that was trained to the end, and the teacher."""
     entries = (
+        *((entry, ORANGE, "solid") for entry in wording.others(view)),
         (wording.winner(view), VERMILION, "solid"),
         (view.baseline, BLACK, "dash"),
         (view.teacher, BLUE, "dot"),

@@ -26,6 +26,7 @@ from bitwright.report.figure import Plot
 from bitwright.study.view import Entry, StudyView
 
 _LISTED = (ACCURACY, PACKED, LATENCY, MACS, BITOPS)
+BLACK_STAR = "\N{BLACK STAR}"
 _TILES = (TEST_ACCURACY, PACKED, LATENCY, BITOPS)
 
 
@@ -167,6 +168,27 @@ def winner(view: StudyView) -> str:
     )
 
 
+def finalists(view: StudyView) -> str:
+    """The networks that got the final training, the highest reward first."""
+    if not view.finalists:
+        return ""
+    usual = (TEST_ACCURACY, *_LISTED)
+    metrics = [m for m in compared(view.finalists) if m in usual or m.name not in EVERYWHERE]
+    header = ["Network", "Reward", *(metric.title for metric in metrics), "Structure and bits"]
+    rows = []
+    for entry in view.finalists:
+        chosen = view.final is not None and entry.trial == view.final.trial
+        label = f"{entry.label} {BLACK_STAR}" if chosen else entry.label
+        reward = MISSING if entry.reward is None else f"{entry.reward:.4f}"
+        numbers = [metric.show(entry.metric(metric.name)) for metric in metrics]
+        rows.append([*map(escape, (label, reward, *numbers)), _shape(entry)])
+    reading = (
+        "Held-out accuracy and costs decided which of them was handed over (a star). Each lies in "
+        "finalists/, under its trial's number."
+    )
+    return markup.paragraph(reading, "note") + markup.table(header, rows, "numbers shapes")
+
+
 def _unit_row(entry: Entry, unit: UnitSpec) -> list[str]:
     methods = [wording.method_of(entry.policy, unit, role) for role in ROLES]
     cells = [unit.path, *wording.unit_words(unit), *map(_method_words, methods)]
@@ -222,7 +244,8 @@ def removed(view: StudyView) -> str:
 
 def proof(view: StudyView) -> str:
     """How the exported files were checked against the networks they came from."""
-    entries = [entry for entry in (wording.winner(view), view.baseline) if entry and entry.proof]
+    shown = (wording.winner(view), *wording.others(view), view.baseline)
+    entries = [entry for entry in shown if entry and entry.proof]
     if not entries:
         return ""
     facts = list(dict.fromkeys(name for entry in entries for name, _ in entry.proof))
@@ -235,7 +258,7 @@ def proof(view: StudyView) -> str:
     ]
     note = "How the exported integer model was checked against the network it was made from."
     labels = [entry.label for entry in entries]
-    return markup.paragraph(note, "note") + markup.table(["Check", *labels], rows, "numbers")
+    return markup.paragraph(note, "note") + markup.table(["Check", *labels], rows, "numbers proof")
 
 
 def trials(view: StudyView) -> str:
@@ -287,7 +310,7 @@ def _estimate_cell(outcome: Outcome) -> str:
 def _trial_row(
     outcome: Outcome, listed: Iterable[Metric], best: int | None, on_front: set[int | None]
 ) -> list[str]:
-    marks = ("\N{BLACK STAR}" if outcome.number == best else "") + (
+    marks = (BLACK_STAR if outcome.number == best else "") + (
         "\N{BLACK DIAMOND}" if outcome.number in on_front else ""
     )
     figures = [
@@ -307,15 +330,19 @@ def _trial_row(
 
 
 def _account(outcome: Outcome) -> str:
-    shape = (
-        f"{escape(wording.structure(outcome.units))}<br>"
-        f"<code>{escape(wording.bits(outcome.units, outcome.policy))}</code>"
-    )
+    shape = _shape(outcome)
     if outcome.state == "complete":
         return shape
     told = markup.paragraph(wording.first_line(outcome.reason or outcome.traceback))
     trace = markup.folded("traceback", outcome.traceback) if outcome.traceback else ""
     return f"{told}{shape}{trace}"
+
+
+def _shape(network: Outcome | Entry) -> str:
+    return (
+        f"{escape(wording.structure(network.units))}<br>"
+        f"<code>{escape(wording.bits(network.units, network.policy))}</code>"
+    )
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:

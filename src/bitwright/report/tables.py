@@ -8,7 +8,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bitwright.metrics import ACCURACY, LATENCY, MISSING, PACKED, Metric, compared, known
+from bitwright.metrics import (
+    ACCURACY,
+    LATENCY,
+    MISSING,
+    PACKED,
+    TEST_ACCURACY,
+    Metric,
+    compared,
+    known,
+)
 from bitwright.quant.spec import ROLES, Role
 from bitwright.records import Outcome, UnitSpec
 from bitwright.report import wording
@@ -43,6 +52,28 @@ def comparison(view: StudyView) -> Table:
             ]
         table.add_row(*map(Text, cells))
     return table
+
+
+def finalists(view: StudyView) -> Table:
+    """The networks that got the final training, the highest reward first; one is handed over."""
+    table = framed("Trained to the end")
+    table.caption = "bold: the network handed over; the others are finalists/NNNNN.onnx"
+    for name in ("#", "reward", "test %", "acc. %", "kB", "ms"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("structure and bits", ratio=1, overflow="fold")
+    for entry in view.finalists:
+        chosen = view.final is not None and entry.trial == view.final.trial
+        reward = MISSING if entry.reward is None else f"{entry.reward:.4f}"
+        numbers = [_bare(metric, entry) for metric in (TEST_ACCURACY, *_OF_TRIALS)]
+        shape = f"{wording.structure(entry.units)}\n{wording.bits(entry.units, entry.policy)}"
+        cells = [str(entry.trial), reward, *numbers, shape]
+        table.add_row(*map(Text, cells), style="bold" if chosen else None)
+    return table
+
+
+def _bare(metric: Metric, network: Outcome | Entry) -> str:
+    """What was measured, without its unit."""
+    return metric.show(network.metric(metric.name)).removesuffix(f" {metric.unit}")
 
 
 def trials(
@@ -97,10 +128,7 @@ def _trial_cells(outcome: Outcome, metrics: Iterable[Metric]) -> list[Text]:
         Text(str(outcome.iteration)),
         Text(_STATE_WORDS[outcome.state], style=_STATE_STYLES[outcome.state]),
         Text(f"{outcome.reward:.4f}"),
-        *(
-            Text(metric.show(outcome.metric(metric.name)).removesuffix(f" {metric.unit}"))
-            for metric in metrics
-        ),
+        *(Text(_bare(metric, outcome)) for metric in metrics),
         summary,
     ]
 

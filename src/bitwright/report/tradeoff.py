@@ -1,14 +1,14 @@
 """Accuracy against what it costs, every trial beside the winner and the baseline."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bitwright.control.converge import comparable
 from bitwright.metrics import ACCURACY, Metric, traded
 from bitwright.records import Outcome
 from bitwright.report import figure, wording
-from bitwright.report.figure import BLACK, BLUE, GREEN, GREY, VERMILION, Plot, Trace
+from bitwright.report.figure import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, Plot, Trace
 from bitwright.report.pareto import front
 from bitwright.study.view import Entry, StudyView
 
@@ -44,6 +44,10 @@ def _tradeoff(view: StudyView, cost: Metric) -> Plot | None:
         ("baseline", view.baseline, {"symbol": "diamond", "size": 13, "color": BLACK}),
         ("winner", wording.winner(view), {"symbol": "star", "size": 18, "color": VERMILION}),
     )
+    others = {entry: place for entry in wording.others(view) if (place := point(entry, cost))}
+    if others:
+        style = {"symbol": "star", "size": 12, "color": ORANGE}
+        data.append(_marks("trained to the end", others, style))
     for name, entry, style in marks:
         place = point(entry, cost)
         if entry is not None and place is not None:
@@ -127,13 +131,17 @@ def front_line(
 
 def mark(name: str, entry: Entry, place: tuple[float, float], style: Trace) -> Trace:
     """One network that stands out."""
+    return _marks(name, {entry: place}, style)
+
+
+def _marks(name: str, entries: Mapping[Entry, tuple[float, float]], style: Trace) -> Trace:
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
-        "x": [place[0]],
-        "y": [place[1]],
-        "text": [figure.entry_hover(entry)],
+        "x": [x for x, _ in entries.values()],
+        "y": [y for _, y in entries.values()],
+        "text": [figure.entry_hover(entry) for entry in entries],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {**style, "line": {"color": "white", "width": 1.5}},
     }

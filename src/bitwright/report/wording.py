@@ -129,6 +129,12 @@ def winner(view: StudyView) -> Entry | None:
     return view.final or view.best
 
 
+def others(view: StudyView) -> tuple[Entry, ...]:
+    """The networks that got the final training too, and were not handed over."""
+    chosen = winner(view)
+    return tuple(one for one in view.finalists if chosen and one.trial != chosen.trial)
+
+
 def teacher_source(entry: TeacherEntry) -> str:
     """Where the teacher comes from: its file, or that the study trained it."""
     return "the study's own network" if entry.source == "study" else entry.source

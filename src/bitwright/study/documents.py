@@ -5,6 +5,7 @@ from typing import Any
 from bitwright.records import Genome, encode, policy_from_dict, unit_from_dict
 from bitwright.study.view import Entry, SensitivityRow, SupernetEntry, TeacherEntry
 
+FINALISTS = "finalists"  # the document of the networks among which the final one was chosen
 BUDGET = "budget"  # what an entry was made under, beside it in its document
 
 
@@ -32,6 +33,12 @@ def entry_from_json(data: dict[str, Any]) -> Entry:
             "spreads": tuple(data.get("spreads", {}).items()),
         }
     )
+
+
+def finalists_from_json(data: dict[str, Any]) -> tuple[Entry, ...]:
+    """The entries of that document, one for each trial, the highest reward first."""
+    entries = [entry_from_json(entry) for entry in data.values()]
+    return tuple(sorted(entries, key=lambda entry: (-(entry.reward or 0.0), entry.trial or 0)))
 
 
 def teacher_to_json(entry: TeacherEntry) -> dict[str, Any]:

@@ -1,13 +1,19 @@
 """The phase after the search: the winner retrained, exported and proved; and the baseline."""
 
 import dataclasses
+import functools
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitwright.control.converge import winner
+from bitwright.control.converge import Rule, winner
+from bitwright.control.reward import Reward
 from bitwright.records import Genome, Outcome
 from bitwright.seeds import derive
 from bitwright.space.joint import JointSpace
-from bitwright.study.documents import BUDGET, entry_to_json
+from bitwright.study.documents import BUDGET, FINALISTS, entry_from_json, entry_to_json
+from bitwright.study.reading import pareto
 from bitwright.study.run import Run
 from bitwright.study.teaching import taught_final
 from bitwright.study.view import Entry
@@ -15,74 +21,176 @@ from bitwright.study.view import Entry
 if TYPE_CHECKING:
     from bitwright.train.final import Finisher
 
+Made = dict[str, Any]  # an entry's document, with the budget that it was made under
+
 
 def finish(run: Run, space: JointSpace) -> None:
     """Makes the networks that the study hands over, unless they are there already.
 
     Those that were made under another budget are made anew.
     """
-    chosen = winner(run.store.outcomes(), run.config.search.result)
+    chosen = finalists(run.store.outcomes(), run.config.search.result, run.config.finalists)
+    finals = _Finals(run, space)
+    if len(chosen) == 1:
+        _finish_one(run, finals, chosen[0])
+    else:
+        _finish_several(run, finals, chosen)
+    if run.config.baseline and _made(run, "baseline") is None:
+        _finish_baseline(run, finals)
+
+
+def finalists(outcomes: Sequence[Outcome], rule: Rule, count: int) -> list[Outcome]:
+    """The trials that get the final training: the winner, then the best others of the Pareto set.
+
+    Under the rule `last` all of them are of the newest iteration that has any.
+    """
+    first = winner(outcomes, rule)
+    front = {entry.trial for entry in pareto(tuple(outcomes))} - {first.number}
+    others = [
+        outcome
+        for outcome in outcomes
+        if outcome.number in front and (rule == "best" or outcome.iteration == first.iteration)
+    ]
+    others.sort(key=lambda outcome: (-outcome.reward, outcome.number))
+    return [first, *others[: count - 1]]
+
+
+def best_of(entries: Sequence[Entry], reward: Reward) -> Entry:
+    """The highest reward among those that keep to all limits, if any does; the first of equals."""
+
+    def worth(entry: Entry) -> tuple[bool, float]:
+        broken = reward.violations(entry.measured, only_known=True)
+        return not broken, reward.penalty(broken) if broken else reward.score(entry.measured)
+
+    return max(entries, key=worth)
+
+
+def _finish_one(run: Run, finals: "_Finals", chosen: Outcome) -> None:
+    _forget(run, {})  # what an earlier run with several has left
     final = _made(run, "final")
-    due = final is None or final["trial"] != chosen.number
-    baseline_due = run.config.baseline and _made(run, "baseline") is None
-    if due or baseline_due:
-        run = taught_final(run)
-    finisher = _finisher(run, space)
-    if due:
-        run.watcher.phase("final", f"trial {chosen.number}")
-        _keep(run, "final", _final(run, finisher, space, chosen))
-    if baseline_due:
-        _finish_baseline(run, finisher)
+    if final is None or final["trial"] != chosen.number:
+        said = ("final", f"trial {chosen.number}")
+        _keep(run, "final", finals.of(chosen, run.folder.model, "winner", said))
 
 
-def _made(run: Run, name: str) -> Any | None:
+def _finish_several(run: Run, finals: "_Finals", chosen: Sequence[Outcome]) -> None:
+    """Trains each of them, and hands over the one that is best then."""
+    before: dict[str, Made] = run.store.get(FINALISTS) or {}
+    numbers = [str(outcome.number) for outcome in chosen]
+    made = {name: before[name] for name in numbers if name in before}
+    made = {name: one for name, one in made.items() if _is_current(run, one)}
+    _forget(run, made)
+    for place, outcome in enumerate(chosen, 1):
+        path, number = run.folder.finalist(outcome.number), str(outcome.number)
+        if number not in made or not path.exists():
+            said = ("finalist", f"trial {number}, {place} of {len(chosen)}")
+            entry = finals.of(outcome, path, f"trial {number}", said)
+            made[number] = _document(run, entry)
+            run.store.put(FINALISTS, made)
+    entries = [entry_from_json(made[number]) for number in numbers]
+    _hand_over(run, best_of(entries, run.parts.reward))
+
+
+def _forget(run: Run, made: Mapping[str, Made]) -> None:
+    """Drops finalists that are not among these, and their files."""
+    dropped = (run.store.get(FINALISTS) or {}).keys() - made.keys()
+    if dropped:
+        run.store.put(FINALISTS, dict(made))
+    for number in dropped:
+        run.folder.finalist(int(number)).unlink(missing_ok=True)
+
+
+def _hand_over(run: Run, best: Entry) -> None:
+    """Makes that finalist the study's network, unless it is already."""
+    path, before = run.folder.model, _made(run, "final")
+    final = dataclasses.replace(best, label="winner", model=path.name)
+    if before is None or entry_from_json(before) != final or not path.exists():
+        _copy(run.folder.path / str(best.model), path)
+        _keep(run, "final", final)
+
+
+def _copy(source: Path, path: Path) -> None:
+    """Copies a file; an older one stays whole until the new one is."""
+    partial = path.with_suffix(".partial")
+    shutil.copyfile(source, partial)
+    partial.replace(path)
+
+
+def _finish_baseline(run: Run, finals: "_Finals") -> None:
+    entry = finals.baseline()
+    if entry is not None:
+        _keep(run, "baseline", entry)
+
+
+def _made(run: Run, name: str) -> Made | None:
     """The network as it is recorded, if it was made under the budget that is asked for now."""
-    entry = run.store.get(name)
+    document = run.store.get(name)
+    return document if document is not None and _is_current(run, document) else None
+
+
+def _is_current(run: Run, document: Made) -> bool:
     now = _budget(run)
-    return entry if entry is None or entry.get(BUDGET, now) == now else None
+    return bool(document.get(BUDGET, now) == now)
 
 
 def _keep(run: Run, name: str, entry: Entry) -> None:
-    run.store.put(name, {**entry_to_json(entry), BUDGET: _budget(run)})
+    run.store.put(name, _document(run, entry))
+
+
+def _document(run: Run, entry: Entry) -> Made:
+    return {**entry_to_json(entry), BUDGET: _budget(run)}
 
 
 def _budget(run: Run) -> dict[str, Any]:
     return run.config.final.model_dump(mode="json")
 
 
-def _finisher(run: Run, space: JointSpace) -> "Finisher":
-    from bitwright.train.final import Finisher
+class _Finals:
+    """Trains networks to the end, exports and proves them.
 
-    bench = run.parts.bench(space, run.folder.path)
-    return Finisher(
-        run.parts.shop,
-        run.config.final,
-        run.folder.path,
-        derive(run.config.search.seed, 0, "final"),
-        lambda p: run.watcher.progress(p.done, p.total, p.loss),
-        run.pause_if_asked,
-        timed=run.parts.shop.times(bench.needs | run.parts.reward.needs),
-    )
+    They learn from a teacher where the study says so, who is prepared when the first one is due.
+    """
 
+    def __init__(self, run: Run, space: JointSpace) -> None:
+        self._run, self._space = run, space
 
-def _final(run: Run, finisher: "Finisher", space: JointSpace, chosen: Outcome) -> Entry:
-    blueprint = space.decode(chosen.genome)
-    parent = None
-    if run.parts.supernet and run.config.supernet.final == "cut":
-        from bitwright.train.cutting import Cutter
+    def of(self, chosen: Outcome, path: Path, label: str, said: tuple[str, str]) -> Entry:
+        """The network of a trial, in that file; `said` is what the watcher hears of it."""
+        run, finisher = self._run, self._finisher
+        run.watcher.phase(*said)
+        path.parent.mkdir(exist_ok=True)
+        blueprint = self._space.decode(chosen.genome)
+        parent = None
+        if run.parts.supernet and run.config.supernet.final == "cut":
+            from bitwright.train.cutting import Cutter
 
-        parent = Cutter(run.parts.bench(space, run.folder.path))(blueprint)
-    entry = finisher.finish("winner", blueprint, chosen.genome, run.folder.model, parent=parent)
-    reward = run.parts.reward
-    value = reward.score(entry.measured)
-    return dataclasses.replace(entry, trial=chosen.number, reward=value)
+            parent = Cutter(run.parts.bench(self._space, run.folder.path))(blueprint)
+        entry = finisher.finish(label, blueprint, chosen.genome, path, parent=parent)
+        value = run.parts.reward.score(entry.measured)
+        return dataclasses.replace(entry, trial=chosen.number, reward=value)
 
+    def baseline(self) -> Entry | None:
+        """The hand-made 8-bit network, where the target runs it."""
+        run, blueprint = self._run, self._run.parts.baseline
+        if blueprint is None:
+            return None
+        finisher = self._finisher
+        run.watcher.phase("baseline")
+        genome = Genome("baseline")
+        return finisher.finish("8-bit baseline", blueprint, genome, run.folder.baseline)
 
-def _finish_baseline(run: Run, finisher: "Finisher") -> None:
-    blueprint = run.parts.baseline
-    if blueprint is None:
-        return
-    run.watcher.phase("baseline")
-    genome = Genome("baseline")
-    entry = finisher.finish("8-bit baseline", blueprint, genome, run.folder.baseline)
-    _keep(run, "baseline", entry)
+    @functools.cached_property
+    def _finisher(self) -> "Finisher":
+        from bitwright.train.final import Finisher
+
+        run = taught_final(self._run)
+        bench = run.parts.bench(self._space, run.folder.path)
+        return Finisher(
+            run.parts.shop,
+            run.config.final,
+            run.folder.path,
+            derive(run.config.search.seed, 0, "final"),
+            lambda p: run.watcher.progress(p.done, p.total, p.loss),
+            run.pause_if_asked,
+            timed=run.parts.shop.times(bench.needs | run.parts.reward.needs),
+        )

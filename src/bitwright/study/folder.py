@@ -58,6 +58,10 @@ class Folder:
         """The hand-made 8-bit network, exported."""
         return self.path / "baseline.onnx"
 
+    def finalist(self, trial: int) -> Path:
+        """The network of a trial that got the final training, where several did."""
+        return self.path / "finalists" / f"{trial:05d}.onnx"
+
     @property
     def report(self) -> Path:
         """The report."""

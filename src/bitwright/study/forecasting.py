@@ -349,7 +349,11 @@ def _finals(found: Parts, pace: Pace, sample: _Sample, scratch: Path) -> Iterato
     larger = config.final.batch / config.train.batch  # batches take as much longer as they are
     beside = Span.about(timed.other_s + (timed.epochs - 1) * timed.judge_s)
     what = f"{timed.steps:,} steps of {config.final.batch}, exported, tested, proved"
-    yield Phase("winner", what, pace.steps(timed.steps).times(larger) + beside)
+    whole = pace.steps(timed.steps).times(larger) + beside
+    if config.finalists > 1:
+        yield Phase("finalists", f"{config.finalists}, each {what}", whole.times(config.finalists))
+    else:
+        yield Phase("winner", what, whole)
     macs = _baseline_macs(found)
     if macs is not None:
         training = Span.about(timed.steps * larger * pace.step(macs))

@@ -9,7 +9,9 @@ from bitwright.metrics import traded
 from bitwright.records import Outcome
 from bitwright.report.pareto import Direction, front
 from bitwright.study.documents import (
+    FINALISTS,
     entry_from_json,
+    finalists_from_json,
     rows_from_json,
     supernet_from_json,
     teacher_from_json,
@@ -44,6 +46,7 @@ def read(store: Store | Snapshot, name: str) -> StudyView:
         best=best,
         final=entry_from_json(final) if final else None,
         baseline=entry_from_json(baseline) if baseline else None,
+        finalists=finalists_from_json(store.get(FINALISTS) or {}),
         pareto=pareto(outcomes),
         sensitivity=rows,
         removed=(*(store.get("left_out") or ()), *removed_lines(rows)),

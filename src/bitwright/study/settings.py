@@ -56,7 +56,7 @@ def _fixed_part(config: StudyConfig) -> dict[str, Any]:
     data = config.model_dump(mode="json")
     data["search"] = {k: v for k, v in data["search"].items() if k not in MAY_CHANGE}
     data["search"]["lookahead"] = lookahead(config)
-    for key in ("final", "storage", "workers"):
+    for key in ("final", "finalists", "storage", "workers"):
         data.pop(key)
     return data
 

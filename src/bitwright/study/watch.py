@@ -29,8 +29,8 @@ class Watcher:
     def phase(self, name: str, detail: str = "") -> None:
         """A part begins.
 
-        One of "data", "teacher", "sensitivity", "supernet", "retarget", "search", "final",
-        "baseline" and "report".
+        One of "data", "teacher", "sensitivity", "supernet", "retarget", "search", "final" (or
+        "finalist", for each of several), "baseline" and "report".
         """
 
     def left_out(self, lines: tuple[str, ...]) -> None:

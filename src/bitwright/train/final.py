@@ -86,7 +86,7 @@ class Finisher:
         entry = dataclasses.replace(
             entry,
             **fields_of(measured),
-            model=path.name,
+            model=str(path.relative_to(self.folder)),
             curve=curve,
             proof=(*self._proof(net, path, test).items(), *entry.proof),
         )

@@ -39,6 +39,7 @@ class Axis:
         step = 10 ** math.floor(math.log10(span / 5))
         step *= next(times for times in (1, 2, 5, 10) if span / (times * step) <= 7)
         first, last = math.floor(min(values) / step), math.ceil(max(values) / step)
+        last = max(last, first + 1)
         return cls(tuple(step * n for n in range(first, last + 1)), start, end)
 
     @classmethod
@@ -47,7 +48,7 @@ class Axis:
         first, last = (math.floor(math.log10(value)) for value in (min(values), max(values)))
         steps = [part * 10.0**n for n in range(first, last + 2) for part in (1, 2, 5)]
         low = max(step for step in steps if step <= min(values))
-        high = min(step for step in steps if step >= max(values))
+        high = min(step for step in steps if step >= max(values) and step > low)
         return cls(tuple(step for step in steps if low <= step <= high), start, end, True)
 
     def at(self, value: float) -> float:

@@ -23,7 +23,7 @@ COLOURS = {
 }
 WIDTH, HEIGHT, LEFT, TOP, GAP, BELOW = 280, 190, 52, 46, 58, 74  # of a panel and around it
 FROM_SCRATCH = ("random", "optuna:TPESampler", "optuna:NSGAIISampler")
-LARGEST = 50.0  # kB at the picture's right edge
+LEAST_ACCURATE, LEAST_DOMINATED = 70.0, 0.65  # percent and share at the panels' lower edges
 Trials = Sequence[Mapping[str, Any]]
 HEAD = (
     "| seed | path | against | candidates | hypervolume | its CPU time | the path's | "
@@ -112,16 +112,36 @@ def _ends(result: Mapping[str, Any]) -> str:
 def draw(result: Mapping[str, Any]) -> str:
     """For each seed the fronts that its searches end with; below, how soon they got there."""
     seeds = sorted({row["seed"] for row in result["seeds"]})
+    fronts = {name: _points(trials) for name, trials in result["searches"].items()}
+    climbs = {name: _climb(one, result["reference"]) for name, one in result["searches"].items()}
     parts: list[str] = []
     for column, seed in enumerate(seeds):
         left = LEFT + column * (WIDTH + GAP)
-        found = {name: result["searches"].get(f"{name} {seed}", []) for name in COLOURS}
-        fronts = {name: _points(trials) for name, trials in found.items()}
-        climbs = {name: _climb(trials, result["reference"]) for name, trials in found.items()}
-        parts += _lines(_accuracy(seed, left), fronts, LARGEST)
-        parts += _lines(_hypervolume(left), climbs, None)
+        top = Panel(
+            f"Seed {seed}: held-out accuracy at the end",
+            *_axes(fronts, LEAST_ACCURATE, left, TOP),
+            *("packed kB", " %"),
+        )
+        below = Panel(
+            "Hypervolume on the way",
+            *_axes(climbs, LEAST_DOMINATED, left, TOP + HEIGHT + BELOW),
+            "seconds of CPU time",
+        )
+        parts += _lines(
+            top, {name: fronts.get(f"{name} {seed}", []) for name in COLOURS}, whole=True
+        )
+        parts += _lines(below, {name: climbs.get(f"{name} {seed}", []) for name in COLOURS})
     width, height = LEFT + len(seeds) * (WIDTH + GAP), TOP + 2 * (HEIGHT + BELOW)
     return svg(width, height, [*parts, *legend(COLOURS, left=LEFT, up=height - 12, apart=165)])
+
+
+def _axes(
+    lines: Mapping[str, Sequence[Point]], lowest: float, left: float, top: float
+) -> tuple[Axis, Axis]:
+    """The same for every seed, so that panels compare: all points but those under the lowest."""
+    shown = [point for points in lines.values() for point in points if point[1] >= lowest]
+    x = Axis.decades([across for across, _ in shown], left, left + WIDTH)
+    return x, Axis.over([lowest, *(up for _, up in shown)], top + HEIGHT, top)
 
 
 def _points(trials: Trials) -> list[Point]:
@@ -145,28 +165,16 @@ def _climb(trials: Trials, reference: Mapping[str, float]) -> list[Point]:
     ]
 
 
-def _accuracy(seed: int, left: float) -> Panel:
-    x = Axis((1, 2, 5, 10, 20, LARGEST), left, left + WIDTH, logarithmic=True)
-    y = Axis((70, 75, 80, 85, 90), TOP + HEIGHT, TOP)
-    return Panel(f"Seed {seed}: held-out accuracy at the end", x, y, "packed kB", " %")
-
-
-def _hypervolume(left: float) -> Panel:
-    top = TOP + HEIGHT + BELOW
-    x = Axis((5, 10, 20, 50, 100, 200, 500, 1000), left, left + WIDTH, logarithmic=True)
-    y = Axis((0.65, 0.7, 0.75, 0.8, 0.85), top + HEIGHT, top)
-    return Panel("Hypervolume on the way", x, y, "seconds of CPU time")
-
-
 def _lines(
-    panel: Panel, searches: Mapping[str, Sequence[Point]], end: float | None
+    panel: Panel, searches: Mapping[str, Sequence[Point]], *, whole: bool = False
 ) -> Iterator[str]:
-    """A line for each search, up to `end` or its last point; what lies below is left out."""
+    """A line for each search, up to its last point, or the edge; what lies below is left out."""
     yield from panel.frame()
     for name, points in searches.items():
         inside = [point for point in points if point[1] >= panel.y.ticks[0]]
-        last = max((across for across, _ in inside), default=0.0) if end is None else end
-        yield panel.steps(inside, COLOURS[name], end=last, dashed=name in FROM_SCRATCH)
+        last = max((across for across, _ in inside), default=0.0)
+        end = panel.x.ticks[-1] if whole else last
+        yield panel.steps(inside, COLOURS[name], end=end, dashed=name in FROM_SCRATCH)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,11 @@ def test_a_decade_that_begins_at_a_value_begins_there(picture):
     assert picture.Axis.decades([10.0, 50.0], 0.0, 1.0).ticks == (10, 20, 50)
 
 
+def test_an_axis_of_one_value_has_room(picture):
+    assert picture.Axis.over([5.0, 5.0], 0.0, 10.0).at(5.0) == 0.0
+    assert picture.Axis.decades([10.0], 0.0, 10.0).ticks == (10, 20)
+
+
 def test_steps_go_along_the_highest_point_up_to_each_x(picture):
     x, y = picture.Axis((0, 10), 0.0, 100.0), picture.Axis((0, 10), 100.0, 0.0)
     below = (5.0, 1.0)

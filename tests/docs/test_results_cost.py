@@ -1,5 +1,7 @@
 """What the page says of a search's cost is what the committed result says."""
 
+import re
+
 
 def test_the_committed_block_is_what_the_result_says(script, papers, result):
     page = papers["docs/results.md"].text
@@ -43,6 +45,18 @@ def test_the_picture_has_two_lines_for_each_search_which_end_with_it(script, res
     name, seed = next(iter(result["searches"])).split()
     del result["searches"][f"{name} {seed}"]
     assert script.draw(result).count('stroke-width="1.6"') == 2 * len(result["searches"])
+
+
+def test_nothing_is_drawn_outside_of_its_panel(script, result):
+    """A search that took longer, and one that found more, widen the axes."""
+    for trials in result["searches"].values():
+        trials[-1] |= {"cpu_s": 5000.0, "accuracy": 0.97, "packed_bytes": 700.0}
+    picture = script.draw(result)
+    right = script.LEFT + 3 * (script.WIDTH + script.GAP) - script.GAP
+    ends = [float(found) for found in re.findall(r"H([0-9.]+)\"", picture)]
+    assert ends and max(ends) <= right + 0.1
+    ups = [float(found) for found in re.findall(r"V([0-9.]+) H", picture)]
+    assert min(ups) >= script.TOP - 0.1
 
 
 def test_a_climb_ends_where_the_result_says_that_the_path_does(script, result):

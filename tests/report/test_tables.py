@@ -45,6 +45,10 @@ def test_finalists_stand_in_their_order_and_fit(several, width):
     listed = [row[0] for row in rows if row[0] in {str(one.trial) for one in several.finalists}]
     assert listed == [str(entry.trial) for entry in several.finalists]
     assert f"{100 * several.finalists[1].accuracy:.2f}" in text
+    styles = [row.style for row in tables.finalists(several).rows]
+    assert styles == ["bold", None, None]
+    alone = dataclasses.replace(several, final=None)
+    assert [row.style for row in tables.finalists(alone).rows] == [None] * 3
     assert f"{several.final.packed_bytes / 1000:.1f}" in text
 
 

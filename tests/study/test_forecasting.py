@@ -75,7 +75,7 @@ def test_a_dry_run_writes_nothing_and_counts_what_a_run_does(tmp_path, config, m
 def test_several_finalists_are_told_in_the_winners_place(tmp_path, config):
     told = phases(forecast(config(finalists=4, **PROBED), tmp_path))
     assert "winner" not in told
-    assert told["finalists"].what.startswith("4, each 8 steps of 64")
+    assert told["finalists"].what.startswith("at most 4, each 8 steps of 64")
 
 
 def test_what_is_recorded_is_not_run_again(tmp_path, config):

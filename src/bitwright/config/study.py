@@ -53,7 +53,7 @@ class StudyConfig(Part):
     """The winner's and the baseline's training."""
 
     finalists: int = Field(default=1, ge=1, le=20)
-    """So many networks get the final training; the best of them is handed over."""
+    """At most so many networks get the final training; the best of them is handed over."""
 
     distill: DistillConfig = DistillConfig()
     supernet: SupernetConfig = SupernetConfig()

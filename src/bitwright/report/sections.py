@@ -177,14 +177,13 @@ def finalists(view: StudyView) -> str:
     header = ["Network", "Reward", *(metric.title for metric in metrics), "Structure and bits"]
     rows = []
     for entry in view.finalists:
-        chosen = view.final is not None and entry.trial == view.final.trial
-        label = f"{entry.label} {BLACK_STAR}" if chosen else entry.label
+        label = f"{entry.label} {BLACK_STAR}" if wording.is_final(view, entry) else entry.label
         reward = MISSING if entry.reward is None else f"{entry.reward:.4f}"
         numbers = [metric.show(entry.metric(metric.name)) for metric in metrics]
         rows.append([*map(escape, (label, reward, *numbers)), _shape(entry)])
     reading = (
-        "Held-out accuracy and costs decided which of them was handed over (a star). Each lies in "
-        "finalists/, under its trial's number."
+        "A star marks the network handed over: the highest reward, by held-out accuracy and costs, "
+        "of those that keep to the limits. Each lies in finalists/, under its trial's number."
     )
     return markup.paragraph(reading, "note") + markup.table(header, rows, "numbers shapes")
 

@@ -57,17 +57,18 @@ def comparison(view: StudyView) -> Table:
 def finalists(view: StudyView) -> Table:
     """The networks that got the final training, the highest reward first; one is handed over."""
     table = framed("Trained to the end")
-    table.caption = "bold: the network handed over; the others are finalists/NNNNN.onnx"
+    table.caption = (
+        "bold: handed over, the highest reward within the limits    files: finalists/NNNNN.onnx"
+    )
     for name in ("#", "reward", "test %", "acc. %", "kB", "ms"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("structure and bits", ratio=1, overflow="fold")
     for entry in view.finalists:
-        chosen = view.final is not None and entry.trial == view.final.trial
         reward = MISSING if entry.reward is None else f"{entry.reward:.4f}"
         numbers = [_bare(metric, entry) for metric in (TEST_ACCURACY, *_OF_TRIALS)]
         shape = f"{wording.structure(entry.units)}\n{wording.bits(entry.units, entry.policy)}"
         cells = [str(entry.trial), reward, *numbers, shape]
-        table.add_row(*map(Text, cells), style="bold" if chosen else None)
+        table.add_row(*map(Text, cells), style="bold" if wording.is_final(view, entry) else None)
     return table
 
 

@@ -131,8 +131,13 @@ def winner(view: StudyView) -> Entry | None:
 
 def others(view: StudyView) -> tuple[Entry, ...]:
     """The networks that got the final training too, and were not handed over."""
-    chosen = winner(view)
-    return tuple(one for one in view.finalists if chosen and one.trial != chosen.trial)
+    return tuple(one for one in view.finalists if not is_final(view, one))
+
+
+def is_final(view: StudyView, finalist: Entry) -> bool:
+    """Whether that finalist is the network handed over; not one of the same trial before it."""
+    final = view.final
+    return final is not None and (final.trial, final.proof) == (finalist.trial, finalist.proof)
 
 
 def teacher_source(entry: TeacherEntry) -> str:

@@ -2,24 +2,29 @@
 
 import dataclasses
 import functools
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bitwright.control.converge import Rule, winner
+from bitwright.control.converge import Rule, comparable, winner
 from bitwright.control.reward import Reward
+from bitwright.errors import InfeasibleError
 from bitwright.records import Genome, Outcome
 from bitwright.seeds import derive
 from bitwright.space.joint import JointSpace
 from bitwright.study.documents import BUDGET, FINALISTS, entry_from_json, entry_to_json
 from bitwright.study.reading import pareto
 from bitwright.study.run import Run
-from bitwright.study.teaching import taught_final
+from bitwright.study.teaching import taught_candidates, taught_final
 from bitwright.study.view import Entry
 
 if TYPE_CHECKING:
+    from bitwright.train.cutting import Cutter
     from bitwright.train.final import Finisher
+
+logger = logging.getLogger(__name__)
 
 Made = dict[str, Any]  # an entry's document, with the budget that it was made under
 
@@ -42,17 +47,22 @@ def finish(run: Run, space: JointSpace) -> None:
 def finalists(outcomes: Sequence[Outcome], rule: Rule, count: int) -> list[Outcome]:
     """The trials that get the final training: the winner, then the best others of the Pareto set.
 
-    Under the rule `last` all of them are of the newest iteration that has any.
+    At most `count`, each network once. Under the rule `last` the Pareto set is that of the winner's
+    iteration.
     """
     first = winner(outcomes, rule)
-    front = {entry.trial for entry in pareto(tuple(outcomes))} - {first.number}
-    others = [
+    rivals = [
         outcome
-        for outcome in outcomes
-        if outcome.number in front and (rule == "best" or outcome.iteration == first.iteration)
+        for outcome in comparable(outcomes)
+        if rule == "best" or outcome.iteration == first.iteration
     ]
-    others.sort(key=lambda outcome: (-outcome.reward, outcome.number))
-    return [first, *others[: count - 1]]
+    front = {entry.trial for entry in pareto(tuple(rivals))}
+    others = (outcome for outcome in rivals if outcome.number in front)
+    chosen = [first]
+    for outcome in sorted(others, key=lambda outcome: (-outcome.reward, outcome.number)):
+        if all((outcome.units, outcome.policy) != (one.units, one.policy) for one in chosen):
+            chosen.append(outcome)
+    return chosen[:count]
 
 
 def best_of(entries: Sequence[Entry], reward: Reward) -> Entry:
@@ -66,38 +76,76 @@ def best_of(entries: Sequence[Entry], reward: Reward) -> Entry:
 
 
 def _finish_one(run: Run, finals: "_Finals", chosen: Outcome) -> None:
-    _forget(run, {})  # what an earlier run with several has left
     final = _made(run, "final")
     if final is None or final["trial"] != chosen.number:
-        said = ("final", f"trial {chosen.number}")
-        _keep(run, "final", finals.of(chosen, run.folder.model, "winner", said))
+        known = _known(run).get(str(chosen.number))  # one of several, in an earlier run
+        if known is not None:
+            _hand_over(run, entry_from_json(known))
+        else:
+            said = ("final", f"trial {chosen.number}")
+            _keep(run, "final", finals.of(chosen, run.folder.model, "winner", said))
+    _remember(run, {}, ())
 
 
 def _finish_several(run: Run, finals: "_Finals", chosen: Sequence[Outcome]) -> None:
-    """Trains each of them, and hands over the one that is best then."""
-    before: dict[str, Made] = run.store.get(FINALISTS) or {}
+    """Trains each of them, and hands over the one that is best then.
+
+    One whose training diverges is none of them any more; InfeasibleError where all do.
+    """
     numbers = [str(outcome.number) for outcome in chosen]
-    made = {name: before[name] for name in numbers if name in before}
-    made = {name: one for name, one in made.items() if _is_current(run, one)}
-    _forget(run, made)
+    made = {number: one for number, one in _known(run).items() if number in numbers}
+    made |= _handed_over(run, [number for number in numbers if number not in made])
+    _remember(run, made, numbers)
+    broken = None
     for place, outcome in enumerate(chosen, 1):
-        path, number = run.folder.finalist(outcome.number), str(outcome.number)
-        if number not in made or not path.exists():
-            said = ("finalist", f"trial {number}, {place} of {len(chosen)}")
+        number, path = str(outcome.number), run.folder.finalist(outcome.number)
+        if number in made:
+            continue
+        said = ("finalist", f"trial {number}, {place} of {len(chosen)}")
+        try:
             entry = finals.of(outcome, path, f"trial {number}", said)
-            made[number] = _document(run, entry)
-            run.store.put(FINALISTS, made)
-    entries = [entry_from_json(made[number]) for number in numbers]
+        except InfeasibleError as error:
+            logger.warning("trial %s is no finalist: %s", number, error)
+            broken = error
+            continue
+        made[number] = _document(run, entry)
+        run.store.put(FINALISTS, made)
+    if broken is not None and not made:
+        raise broken
+    entries = [entry_from_json(made[number]) for number in numbers if number in made]
     _hand_over(run, best_of(entries, run.parts.reward))
 
 
-def _forget(run: Run, made: Mapping[str, Made]) -> None:
-    """Drops finalists that are not among these, and their files."""
-    dropped = (run.store.get(FINALISTS) or {}).keys() - made.keys()
-    if dropped:
+def _known(run: Run) -> dict[str, Made]:
+    """The finalists that were trained under this budget and are there, by their trials' numbers."""
+    found: dict[str, Made] = run.store.get(FINALISTS) or {}
+    return {
+        number: one
+        for number, one in found.items()
+        if _is_current(run, one) and run.folder.finalist(int(number)).exists()
+    }
+
+
+def _handed_over(run: Run, missing: Sequence[str]) -> dict[str, Made]:
+    """The network that an earlier run trained alone, as a finalist, if it is a missing one."""
+    final = _made(run, "final")
+    if final is None or str(final["trial"]) not in missing or not run.folder.model.exists():
+        return {}
+    number, path = str(final["trial"]), run.folder.finalist(final["trial"])
+    path.parent.mkdir(exist_ok=True)
+    _copy(run.folder.model, path)
+    name = str(path.relative_to(run.folder.path))
+    return {number: {**final, "label": f"trial {number}", "model": name}}
+
+
+def _remember(run: Run, made: Mapping[str, Made], numbers: Sequence[str]) -> None:
+    """Keeps these finalists, and of all others nothing; checkpoints of those `numbers` stay."""
+    if made or run.store.get(FINALISTS):
         run.store.put(FINALISTS, dict(made))
-    for number in dropped:
-        run.folder.finalist(int(number)).unlink(missing_ok=True)
+    for path in run.folder.finalists.glob("[0-9]" * 5 + ".*"):
+        number = str(int(path.name.partition(".")[0]))
+        if number not in (made if path.suffix == ".onnx" else numbers):
+            path.unlink()
 
 
 def _hand_over(run: Run, best: Entry) -> None:
@@ -162,9 +210,7 @@ class _Finals:
         blueprint = self._space.decode(chosen.genome)
         parent = None
         if run.parts.supernet and run.config.supernet.final == "cut":
-            from bitwright.train.cutting import Cutter
-
-            parent = Cutter(run.parts.bench(self._space, run.folder.path))(blueprint)
+            parent = self._cutter(blueprint)
         entry = finisher.finish(label, blueprint, chosen.genome, path, parent=parent)
         value = run.parts.reward.score(entry.measured)
         return dataclasses.replace(entry, trial=chosen.number, reward=value)
@@ -178,6 +224,14 @@ class _Finals:
         run.watcher.phase("baseline")
         genome = Genome("baseline")
         return finisher.finish("8-bit baseline", blueprint, genome, run.folder.baseline)
+
+    @functools.cached_property
+    def _cutter(self) -> "Cutter":
+        """Of the supernet, as candidates were taught when it was trained."""
+        from bitwright.train.cutting import Cutter
+
+        run = taught_candidates(self._run).run
+        return Cutter(run.parts.bench(self._space, run.folder.path))
 
     @functools.cached_property
     def _finisher(self) -> "Finisher":

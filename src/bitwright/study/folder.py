@@ -58,9 +58,14 @@ class Folder:
         """The hand-made 8-bit network, exported."""
         return self.path / "baseline.onnx"
 
+    @property
+    def finalists(self) -> Path:
+        """Where networks lie if several got the final training, and nothing else."""
+        return self.path / "finalists"
+
     def finalist(self, trial: int) -> Path:
-        """The network of a trial that got the final training, where several did."""
-        return self.path / "finalists" / f"{trial:05d}.onnx"
+        """That of a trial."""
+        return self.finalists / f"{trial:05d}.onnx"
 
     @property
     def report(self) -> Path:

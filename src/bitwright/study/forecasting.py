@@ -351,7 +351,9 @@ def _finals(found: Parts, pace: Pace, sample: _Sample, scratch: Path) -> Iterato
     what = f"{timed.steps:,} steps of {config.final.batch}, exported, tested, proved"
     whole = pace.steps(timed.steps).times(larger) + beside
     if config.finalists > 1:
-        yield Phase("finalists", f"{config.finalists}, each {what}", whole.times(config.finalists))
+        yield Phase(
+            "finalists", f"at most {config.finalists}, each {what}", whole.times(config.finalists)
+        )
     else:
         yield Phase("winner", what, whole)
     macs = _baseline_macs(found)

@@ -171,5 +171,5 @@ class StudyView:
     teacher: TeacherEntry | None = None
     supernet: SupernetEntry | None = None
     at_work: tuple[int, ...] = ()  # trials that are being evaluated now, by their numbers
-    finalists: tuple[Entry, ...] = ()  # where several got the final training: all, the best first
+    finalists: tuple[Entry, ...] = ()  # if several got the final training: the highest reward first
     taken_over: tuple[str, ...] = ()  # what came from a study for another target, and what did not

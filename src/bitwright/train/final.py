@@ -61,9 +61,7 @@ class Finisher:
         The training starts from a parent's weights, if there is one.
         """
         key = run_key(blueprint, self.budget, self.seed, self.shop.lesson)
-        checkpoint = Checkpoint(
-            self.folder / f"{path.stem}.checkpoint.pt", f"{key} cut" if parent else key
-        )
+        checkpoint = Checkpoint(path.with_suffix(".checkpoint.pt"), f"{key} cut" if parent else key)
         held = self.shop.held.first(JUDGED)
 
         def save(state: dict[str, Any]) -> None:

@@ -109,6 +109,12 @@ bench-common-seed: setup ## What chance in candidates is common to a seed: eight
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/common_seed.py
 	$(BIN)/python docs/results_common_seed.py
 
+.PHONY: bench-finalists
+bench-finalists: setup ## What it brings to train several networks to the end: 20 minutes on one core, goes on where it stopped
+	$(BIN)/bitwright data fetch fashion-mnist
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/finalists.py
+	$(BIN)/python docs/results_finalists.py
+
 .PHONY: bench-halving
 bench-halving: setup ## What training candidates in stages saves: 45 minutes on one core, goes on where it stopped
 	$(BIN)/bitwright data fetch fashion-mnist

@@ -35,7 +35,7 @@ def _measured(result: Mapping[str, Any]) -> str:
         "from layers timed alone, against their exported files: batch 1, one thread, in turns with "
         "a reference network. Nothing was fitted to these networks. The table began empty: "
         f"{result['calibration_s']:.1f} s went by to calibrate it, {result['filling_s']:.0f} s to "
-        f"time {result['kinds']} kinds of layers, with other work on the machine. "
+        f"time {result['kinds']} kinds of layers. "
         f"`make bench-latency-predictor`; {machine['processor']}, ONNX Runtime "
         f"{machine['onnxruntime']}."
     )
@@ -62,7 +62,7 @@ def _told(result: Mapping[str, Any]) -> str:
     return (
         f"**Marks.** A mean error under {100 * LARGEST_ERROR:.0f} %: {small}. Spearman's rho of at "
         f"least {LEAST_RANK}: {ordered}. Against what the study's own meter said once of each "
-        "file, on a machine at work and so a little more, the mean error is "
+        "file, not in turns, the mean error is "
         f"{_percent(metered['mean_error'])}, the largest "
         f"{_percent(metered['error_percentiles_50_95_100'][-1])}, rho {metered['spearman']:.3f}."
     )

@@ -27,9 +27,14 @@ def test_the_target_page_tells_the_same_error(papers, result):
 
 
 def test_the_target_page_tells_how_much_too_slow_a_network_was_foretold(papers, result):
-    assert "foretold more than 5 % too slow" in papers["docs/targets.md"].text
-    for said in ("measured_ms", "metered_ms"):
-        assert max(row["foretold_ms"] / row[said] for row in result["networks"]) < 1.05
+    worst = max(
+        row["foretold_ms"] / row[said] - 1
+        for row in result["networks"]
+        for said in ("measured_ms", "metered_ms")
+    )
+    assert worst < 0.1, "four fifths of what is foretold leave little room"
+    told = f"the worst was foretold {100 * worst:.1f} % too slow, 25 % would be needed"
+    assert told in " ".join(papers["docs/targets.md"].text.split())
 
 
 def test_a_mark_that_was_missed_is_told(script, result):

@@ -178,9 +178,8 @@ def finalists(view: StudyView) -> str:
     rows = []
     for entry in view.finalists:
         label = f"{entry.label} {BLACK_STAR}" if wording.is_final(view, entry) else entry.label
-        reward = MISSING if entry.reward is None else f"{entry.reward:.4f}"
         numbers = [metric.show(entry.metric(metric.name)) for metric in metrics]
-        rows.append([*map(escape, (label, reward, *numbers)), _shape(entry)])
+        rows.append([*map(escape, (label, wording.reward(entry), *numbers)), _shape(entry)])
     reading = (
         "A star marks the network handed over: the highest reward, by held-out accuracy and costs, "
         "of those that keep to the limits. Each lies in finalists/, under its trial's number."

@@ -64,10 +64,8 @@ def finalists(view: StudyView) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("structure and bits", ratio=1, overflow="fold")
     for entry in view.finalists:
-        reward = MISSING if entry.reward is None else f"{entry.reward:.4f}"
         numbers = [_bare(metric, entry) for metric in (TEST_ACCURACY, *_OF_TRIALS)]
-        shape = f"{wording.structure(entry.units)}\n{wording.bits(entry.units, entry.policy)}"
-        cells = [str(entry.trial), reward, *numbers, shape]
+        cells = [str(entry.trial), wording.reward(entry), *numbers, _shape(entry)]
         table.add_row(*map(Text, cells), style="bold" if wording.is_final(view, entry) else None)
     return table
 
@@ -75,6 +73,10 @@ def finalists(view: StudyView) -> Table:
 def _bare(metric: Metric, network: Outcome | Entry) -> str:
     """What was measured, without its unit."""
     return metric.show(network.metric(metric.name)).removesuffix(f" {metric.unit}")
+
+
+def _shape(network: Outcome | Entry) -> str:
+    return f"{wording.structure(network.units)}\n{wording.bits(network.units, network.policy)}"
 
 
 def trials(
@@ -120,8 +122,7 @@ def _stage_cells(outcome: Outcome) -> list[Text]:
 
 def _trial_cells(outcome: Outcome, metrics: Iterable[Metric]) -> list[Text]:
     if outcome.state == "complete":
-        shape = wording.structure(outcome.units)
-        summary = Text(f"{shape}\n{wording.bits(outcome.units, outcome.policy)}")
+        summary = Text(_shape(outcome))
     else:
         summary = Text(wording.first_line(outcome.reason or outcome.traceback), style="dim")
     return [

@@ -134,6 +134,11 @@ def others(view: StudyView) -> tuple[Entry, ...]:
     return tuple(one for one in view.finalists if not is_final(view, one))
 
 
+def reward(entry: Entry) -> str:
+    """An entry's reward, as tables tell it."""
+    return MISSING if entry.reward is None else f"{entry.reward:.4f}"
+
+
 def is_final(view: StudyView, finalist: Entry) -> bool:
     """Whether that finalist is the network handed over; not one of the same trial before it."""
     final = view.final

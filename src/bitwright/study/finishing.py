@@ -94,7 +94,7 @@ def _finish_several(run: Run, finals: "_Finals", chosen: Sequence[Outcome]) -> N
     """
     numbers = [str(outcome.number) for outcome in chosen]
     made = {number: one for number, one in _known(run).items() if number in numbers}
-    made |= _handed_over(run, [number for number in numbers if number not in made])
+    made |= _trained_alone(run, [number for number in numbers if number not in made])
     _remember(run, made, numbers)
     broken = None
     for place, outcome in enumerate(chosen, 1):
@@ -126,7 +126,7 @@ def _known(run: Run) -> dict[str, Made]:
     }
 
 
-def _handed_over(run: Run, missing: Sequence[str]) -> dict[str, Made]:
+def _trained_alone(run: Run, missing: Sequence[str]) -> dict[str, Made]:
     """The network that an earlier run trained alone, as a finalist, if it is a missing one."""
     final = _made(run, "final")
     if final is None or str(final["trial"]) not in missing or not run.folder.model.exists():
